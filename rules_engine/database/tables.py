@@ -1,0 +1,254 @@
+"""The tables, in SQLAlchemy Core: the queue, the memory and the record of the engine, on SQLite and PostgreSQL alike."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Instant(sa.types.TypeDecorator[datetime]):
+    """An aware UTC time: `timestamptz` on PostgreSQL, microseconds since 1970 as an integer on SQLite."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
+        """The column type that the database has for an instant."""
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(sa.BigInteger())
+        return dialect.type_descriptor(sa.DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """An aware time as the database keeps it; a naive one is refused."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("times are aware")
+        if dialect.name == "sqlite":
+            return round((value - EPOCH).total_seconds() * 1_000_000)
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """The time as aware UTC."""
+        if value is None:
+            return None
+        if dialect.name == "sqlite":
+            return datetime.fromtimestamp(value / 1_000_000, tz=UTC)
+        return datetime.astimezone(value, UTC)
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+# SQLite counts only an INTEGER PRIMARY KEY by itself.
+Serial = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("seq", Serial, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("store", sa.Text, nullable=False, comment="the store that it is about; empty when it is not ours"),
+    sa.Column("door", sa.Text, nullable=False, comment="the alias in the URL"),
+    sa.Column("scope", sa.Text, nullable=False, comment="within which the duplicate key is unique"),
+    sa.Column("duplicate_key", sa.Text, nullable=False),
+    sa.Column("duplicate_until", Instant, comment="after this a repeated key is a new delivery; null: as long as kept"),
+    sa.Column("received_at", Instant, nullable=False),
+    sa.Column("vendor_type", sa.Text, nullable=False, comment="the shop's word for the event"),
+    sa.Column("subjects", sa.JSON, nullable=False, comment='like ["product:17"], kept when the body is pruned'),
+    sa.Column("headers", sa.JSON, nullable=False, comment="an allow-list, never a credential"),
+    sa.Column("query", sa.JSON, nullable=False, comment="an allow-list, never a token"),
+    sa.Column("body", sa.LargeBinary),
+    sa.Column("state", sa.Text, nullable=False, comment="a DeliveryState"),
+    sa.Column("reason", sa.Text, nullable=False, default=""),
+    sa.Column("planned_at", Instant),
+    sa.UniqueConstraint("scope", "duplicate_key"),
+)
+sa.Index(
+    "ix_deliveries_pending",
+    deliveries.c.store,
+    deliveries.c.seq,
+    sqlite_where=deliveries.c.state == "pending",
+    postgresql_where=deliveries.c.state == "pending",
+)
+sa.Index("ix_deliveries_received_at", deliveries.c.received_at)
+
+snapshots = sa.Table(
+    "snapshots",
+    metadata,
+    sa.Column("store", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("fields", sa.JSON, nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("seen_at", Instant, nullable=False),
+    sa.Column("version", Instant),
+    sa.Column("is_gone", sa.Boolean, nullable=False, default=False),
+)
+
+slots = sa.Table(
+    "slots",
+    metadata,
+    sa.Column("store", sa.Text, primary_key=True),
+    sa.Column("product", sa.Text, primary_key=True),
+    sa.Column("aspect", sa.Text, primary_key=True),
+    sa.Column("target", sa.Text, primary_key=True),
+    sa.Column("baseline", sa.JSON, nullable=False),
+    sa.Column("since", Instant, nullable=False),
+)
+
+holds = sa.Table(
+    "holds",
+    metadata,
+    sa.Column("id", Serial, primary_key=True, autoincrement=True),
+    sa.Column("store", sa.Text, nullable=False),
+    sa.Column("product", sa.Text, nullable=False),
+    sa.Column("aspect", sa.Text, nullable=False),
+    sa.Column("target", sa.Text, nullable=False),
+    sa.Column("rule", sa.Text, nullable=False),
+    sa.Column("subject_kind", sa.Text, nullable=False),
+    sa.Column("subject_id", sa.Text, nullable=False),
+    sa.Column("wish", sa.JSON, nullable=False),
+    sa.Column("episode", sa.Integer, nullable=False),
+    sa.Column("takes", sa.Integer, nullable=False),
+    sa.Column("state", sa.Text, nullable=False, comment="a HoldState"),
+    sa.Column("is_ending", sa.Boolean, nullable=False, default=False),
+    sa.Column("is_left", sa.Boolean, nullable=False, default=False),
+    sa.Column("reason", sa.Text, nullable=False, default=""),
+    sa.Column("cause", sa.JSON, nullable=False),
+    sa.Column("since", Instant, nullable=False),
+    sa.Column("changed_at", Instant),
+    sa.Column("ended_at", Instant),
+    sa.Index("ix_holds_product", "store", "product"),
+    sa.Index("ix_holds_subject", "store", "rule", "subject_kind", "subject_id"),
+)
+
+episodes = sa.Table(
+    "episodes",
+    metadata,
+    sa.Column("store", sa.Text, primary_key=True),
+    sa.Column("rule", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("truth", sa.Text, nullable=False),
+    sa.Column("since", Instant, nullable=False),
+    sa.Index("ix_episodes_subject", "store", "kind", "id"),
+)
+
+actions = sa.Table(
+    "actions",
+    metadata,
+    sa.Column("seq", Serial, primary_key=True, autoincrement=True),
+    sa.Column("key", sa.Text, nullable=False, unique=True),
+    sa.Column("store", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("product", sa.Text, nullable=False),
+    sa.Column("aspect", sa.Text, nullable=False),
+    sa.Column("slot_target", sa.Text, nullable=False),
+    sa.Column("target", sa.Text, nullable=False),
+    sa.Column("wish", sa.JSON, nullable=False),
+    sa.Column("step", sa.Text, nullable=False),
+    sa.Column("rules", sa.JSON, nullable=False),
+    sa.Column("about_kind", sa.Text, nullable=False),
+    sa.Column("about_id", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False, comment="an ActionState"),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("is_whole", sa.Boolean, nullable=False, default=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("due_at", Instant),
+    sa.Column("done_at", Instant),
+    sa.Column("reason", sa.Text, nullable=False, default=""),
+    sa.Column("caused_by", sa.JSON, nullable=False),
+    sa.Index("ix_actions_product", "store", "product", "created_at"),
+    sa.Index("ix_actions_state", "state", "store"),
+)
+
+attempts = sa.Table(
+    "attempts",
+    metadata,
+    sa.Column("id", Serial, primary_key=True, autoincrement=True),
+    sa.Column("call", sa.Text, nullable=False, comment="the same for all actions of one request"),
+    sa.Column("store", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False, index=True),
+    sa.Column("started_at", Instant, nullable=False, index=True),
+    sa.Column("request", sa.JSON, nullable=False, comment="method, path and body; no headers"),
+    sa.Column("status", sa.Integer),
+    sa.Column("milliseconds", sa.Integer),
+    sa.Column("outcome", sa.Text, nullable=False, comment="unknown until the answer is recorded"),
+    sa.Column("reason", sa.Text, nullable=False, default=""),
+)
+
+traces = sa.Table(
+    "traces",
+    metadata,
+    sa.Column("id", Serial, primary_key=True, autoincrement=True),
+    sa.Column("store", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False, index=True),
+    sa.Column("rule", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("rulebook", sa.Text, nullable=False),
+    sa.Column("truth", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("finding", sa.JSON, nullable=False),
+    sa.Column("caused_by", sa.JSON, nullable=False),
+    sa.Index("ix_traces_subject", "store", "kind", "subject", "at"),
+)
+
+rulebooks = sa.Table(
+    "rulebooks",
+    metadata,
+    sa.Column("hash", sa.Text, primary_key=True),
+    sa.Column("texts", sa.JSON, nullable=False, comment="path → text"),
+    sa.Column("stored_at", Instant, nullable=False),
+)
+
+activations = sa.Table(
+    "activations",
+    metadata,
+    sa.Column("id", Serial, primary_key=True, autoincrement=True),
+    sa.Column("rulebook", sa.Text, sa.ForeignKey("rulebooks.hash"), nullable=False),
+    sa.Column("activated_at", Instant, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+)
+
+looks = sa.Table(
+    "looks",
+    metadata,
+    sa.Column("store", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("due_at", Instant, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("failures", sa.Integer, nullable=False, default=0),
+    sa.Index("ix_looks_due", "store", "due_at"),
+)
+
+lanes = sa.Table(
+    "lanes",
+    metadata,
+    sa.Column("store", sa.Text, primary_key=True),
+    sa.Column("owner", sa.Text, nullable=False, default=""),
+    sa.Column("epoch", sa.Integer, nullable=False, default=0),
+    sa.Column("lease_until", Instant),
+    sa.Column("tokens", sa.Float),
+    sa.Column("tokens_at", Instant),
+    sa.Column("blocked_until", Instant, comment="the shop asked to wait, or the breaker is open"),
+    sa.Column("failures", sa.Integer, nullable=False, default=0),
+    sa.Column("parked_because", sa.Text, nullable=False, default=""),
+    sa.Column("probe_at", Instant),
+    sa.Column("last_turn_at", Instant),
+    sa.Column("wake_at", Instant),
+)
