@@ -58,7 +58,7 @@ class Vendor(ABC, Generic[S]):
 
     @abstractmethod
     def prepare(self, actions: Sequence[Action]) -> tuple[Request, ...]:
-        """The fewest requests that do these actions, within the batch size. Raises `NotPreparedError` for an empty id."""
+        """The fewest requests that do these actions, in batches. Raises `NotPreparedError` for an empty id."""
 
     @abstractmethod
     def interpret(self, request: Request, response: Response) -> Interpretation:
