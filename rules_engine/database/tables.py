@@ -1,8 +1,8 @@
-"""The tables, in SQLAlchemy Core: the queue, the memory and the record of the engine, on SQLite and PostgreSQL alike."""
+"""The tables, in SQLAlchemy Core: the queue, the memory and the record of the engine, portable to PostgreSQL."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -37,7 +37,7 @@ class Instant(sa.types.TypeDecorator[datetime]):
         if value.tzinfo is None:
             raise ValueError("times are aware")
         if dialect.name == "sqlite":
-            return round((value - EPOCH).total_seconds() * 1_000_000)
+            return microseconds(value)
         return value.astimezone(UTC)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
@@ -45,11 +45,18 @@ class Instant(sa.types.TypeDecorator[datetime]):
         if value is None:
             return None
         if dialect.name == "sqlite":
-            return datetime.fromtimestamp(value / 1_000_000, tz=UTC)
-        return datetime.astimezone(value, UTC)
+            return EPOCH + timedelta(microseconds=int(value))
+        aware: datetime = value
+        return aware.astimezone(UTC)
 
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def microseconds(at: datetime) -> int:
+    """An aware time as SQLite keeps it: microseconds since 1970, exactly. For statements that are written out."""
+    return (at - EPOCH) // timedelta(microseconds=1)
+
 
 # SQLite counts only an INTEGER PRIMARY KEY by itself.
 Serial = sa.BigInteger().with_variant(sa.Integer(), "sqlite")

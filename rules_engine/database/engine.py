@@ -1,0 +1,151 @@
+"""The connection to the database: one writer, a few readers, and transactions that end or never happened."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from typing import TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from rules_engine.core.errors import DatabaseError, SettingsError
+
+T = TypeVar("T")
+
+READERS = 2
+"""Threads that read: enough for a lane and a person's question, few enough for a small host."""
+
+
+class Database:
+    """The engine's own database: SQLite in a file, with write-ahead log and a synced commit.
+
+    Work is a function that takes a SQLAlchemy `Connection` and returns a value; it runs in a thread, inside one
+    transaction. There is one writer thread, so a write waits for the ones before it and never for a lock of its own
+    process; another process on the same file is waited for up to 5 seconds.
+    """
+
+    def __init__(self, writer: Engine, readers: Engine) -> None:
+        self._writer = writer
+        self._readers = readers
+        self._writing = ThreadPoolExecutor(max_workers=1, thread_name_prefix="database-writer")
+        self._reading = ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="database-reader")
+
+    @classmethod
+    def from_url(cls, url: str) -> Database:
+        """Open the database, creating the file where there is none; `migrate` makes its tables.
+
+        Raises `SettingsError` for a URL that this release cannot use, and `DatabaseError` when the file cannot be
+        opened or is not a database.
+        """
+        place = _sqlite_url(url)
+        # hide_parameters: what is bound may be a webhook's body, which belongs in no log.
+        writer = sa.create_engine(place, pool_size=1, max_overflow=0, hide_parameters=True)
+        readers = sa.create_engine(place, pool_size=READERS, max_overflow=0, hide_parameters=True)
+        _arrange(writer, begin="BEGIN IMMEDIATE", pragmas=("journal_mode = WAL", "synchronous = FULL"))
+        _arrange(readers, begin="BEGIN", pragmas=("query_only = ON",))
+        try:
+            with writer.begin():
+                pass
+        except sa.exc.DBAPIError as error:
+            writer.dispose()
+            raise DatabaseError(
+                f"The database file {place.database} cannot be used ({error.orig}): check DATABASE_URL, and that the "
+                "directory exists and may be written to."
+            ) from None
+        return cls(writer, readers)
+
+    @property
+    def dialect(self) -> str:
+        """The kind of database, as SQLAlchemy names it: `sqlite`."""
+        return self._writer.dialect.name
+
+    @property
+    def writer(self) -> Engine:
+        """The engine behind `write`, for migrations and for tests that listen to its events."""
+        return self._writer
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a transaction that writes, and commit it: what it returned is durable when this returns.
+
+        Any exception rolls back; those of the database become a `DatabaseError`. A caller that is cancelled does not
+        stop work that has begun: that commits or rolls back by itself.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._writing, _in_transaction, self._writer.begin(), work)
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` on one consistent state of the database; it cannot write. Raises `DatabaseError`."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._reading, _in_transaction, self._readers.begin(), work)
+
+    def write_now(self, work: Callable[[Connection], T]) -> T:
+        """`write` for the command line, which has no event loop."""
+        return self._writing.submit(_in_transaction, self._writer.begin(), work).result()
+
+    def read_now(self, work: Callable[[Connection], T]) -> T:
+        """`read` for the command line, which has no event loop."""
+        return self._reading.submit(_in_transaction, self._readers.begin(), work).result()
+
+    def close(self) -> None:
+        """Finish what was begun, then close every connection. The file stays."""
+        self._writing.shutdown()
+        self._reading.shutdown()
+        self._readers.dispose()
+        self._writer.dispose()
+
+
+def _sqlite_url(url: str) -> sa.URL:
+    """The URL of a SQLite file, or `SettingsError`. The text given is never echoed: it may hold a password."""
+    try:
+        parsed = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):
+        raise SettingsError(
+            "DATABASE_URL is not a database URL: write sqlite:///rules-engine.db, with a path of your own."
+        ) from None
+    if parsed.drivername.partition("+")[0] in {"postgres", "postgresql"}:
+        raise SettingsError(
+            "DATABASE_URL names PostgreSQL, which comes with a later release: unset it, or write "
+            "sqlite:///rules-engine.db."
+        )
+    if parsed.drivername not in {"sqlite", "sqlite+pysqlite"}:
+        raise SettingsError("DATABASE_URL names an unknown kind of database: write sqlite:///rules-engine.db.")
+    if not parsed.database or parsed.database == ":memory:" or parsed.query or parsed.host:
+        raise SettingsError(
+            "DATABASE_URL has to name a file that outlives the process, without options: write "
+            "sqlite:///rules-engine.db, or sqlite:////an/absolute/path."
+        )
+    return parsed
+
+
+def _arrange(engine: Engine, *, begin: str, pragmas: tuple[str, ...]) -> None:
+    """Let SQLAlchemy begin transactions itself, because sqlite3 begins none for a SELECT and a late one for a write.
+
+    SQLAlchemy's documentation, "Enabling Non-Legacy SQLite Transactional Modes": these two events.
+    """
+
+    def on_connect(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None
+        # The time-out comes first: switching to WAL may have to wait for another process too.
+        for pragma in ("busy_timeout = 5000", *pragmas, "foreign_keys = ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    def on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    sa.event.listen(engine, "connect", on_connect)
+    sa.event.listen(engine, "begin", on_begin)
+
+
+def _in_transaction(transaction: AbstractContextManager[Connection], work: Callable[[Connection], T]) -> T:
+    try:
+        with transaction as connection:
+            return work(connection)
+    except sa.exc.DBAPIError as error:
+        raise DatabaseError(f"The database could not do what was asked: {error.orig}.") from error
+    except sa.exc.SQLAlchemyError as error:
+        raise DatabaseError(f"The database could not do what was asked: {error}.") from error
