@@ -5,11 +5,17 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TypeVar
 
 import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -34,6 +40,7 @@ class Database:
         self._readers = readers
         self._writing = ThreadPoolExecutor(max_workers=1, thread_name_prefix="database-writer")
         self._reading = ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="database-reader")
+        self._is_closed = False
 
     @classmethod
     def from_url(cls, url: str) -> Database:
@@ -75,28 +82,76 @@ class Database:
         Any exception rolls back; those of the database become a `DatabaseError`. A caller that is cancelled does not
         stop work that has begun: that commits or rolls back by itself.
         """
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._writing, _in_transaction, self._writer.begin(), work)
+        return await asyncio.wrap_future(self._begin(self._writing, self._writer, work))
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` on one consistent state of the database; it cannot write. Raises `DatabaseError`."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._reading, _in_transaction, self._readers.begin(), work)
+        return await asyncio.wrap_future(self._begin(self._reading, self._readers, work))
 
     def write_now(self, work: Callable[[Connection], T]) -> T:
         """`write` for the command line, which has no event loop."""
-        return self._writing.submit(_in_transaction, self._writer.begin(), work).result()
+        return self._begin(self._writing, self._writer, work).result()
 
     def read_now(self, work: Callable[[Connection], T]) -> T:
         """`read` for the command line, which has no event loop."""
-        return self._reading.submit(_in_transaction, self._readers.begin(), work).result()
+        return self._begin(self._reading, self._readers, work).result()
+
+    def _begin(self, threads: ThreadPoolExecutor, engine: Engine, work: Callable[[Connection], T]) -> Future[T]:
+        if self._is_closed:
+            raise DatabaseError("The database is closed: the engine is stopping.")
+        return threads.submit(_in_transaction, engine.begin(), work)
 
     def close(self) -> None:
         """Finish what was begun, then close every connection. The file stays."""
+        self._is_closed = True
         self._writing.shutdown()
         self._reading.shutdown()
         self._readers.dispose()
         self._writer.dispose()
+
+
+def migrate(url: str) -> str:
+    """Bring the tables of the database at `url` to the newest revision, and return its name.
+
+    All revisions are applied in one transaction; of two processes that migrate at once, one waits and finds it done.
+    Raises `SettingsError` or `DatabaseError`.
+    """
+    database = Database.from_url(url)
+    try:
+        return database.write_now(_upgrade)
+    finally:
+        database.close()
+
+
+def is_current(database: Database) -> bool:
+    """Whether the tables are those of this release. Raises `DatabaseError`."""
+    return database.read_now(_revision) == ScriptDirectory.from_config(_revisions()).get_current_head()
+
+
+def _upgrade(connection: Connection) -> str:
+    config = _revisions()
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError:
+        raise DatabaseError(
+            f"The database is at revision {_revision(connection)!r}, which this release does not know: it was made by "
+            "a later release, so run that one."
+        ) from None
+    return _revision(connection) or ""
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _revisions() -> Config:
+    """Alembic's settings without an alembic.ini, so that they work wherever the package is installed."""
+    config = Config()
+    place = Path(__file__).with_name("migrations")
+    config.set_main_option("script_location", str(place).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
 
 
 def _sqlite_url(url: str) -> sa.URL:
