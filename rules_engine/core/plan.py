@@ -10,7 +10,7 @@ from typing import Any
 
 from .action import ActionKey, ActionKind, SlotRef, SlotValue
 from .condition import Truth
-from .holds import Slot
+from .holds import Hold, Slot
 from .rule import RuleCode
 from .subject import Snapshot, SubjectRef
 
@@ -112,7 +112,8 @@ class Case:
 
     `snapshot` is the subject as last known, with our own effects written in; `revision` counts its changes.
     `seen_at` is when it was last seen. `slots`, `actions` and `recent_takes` (how often a rule took this product in
-    the last 24 hours) are empty for a category.
+    the last 24 hours) are empty for a category. A slot is there while it has open holds; `ended` keeps the holds that
+    ended in a stretch which still runs, so that a rule does not take twice in one stretch.
     """
 
     ref: SubjectRef
@@ -124,3 +125,4 @@ class Case:
     episodes: Mapping[EpisodeKey, Episode] = field(default_factory=dict)
     actions: Mapping[ActionKey, PlannedAction] = field(default_factory=dict)
     recent_takes: Mapping[RuleCode, tuple[datetime, ...]] = field(default_factory=dict)
+    ended: Mapping[SlotRef, tuple[Hold, ...]] = field(default_factory=dict)
