@@ -6,17 +6,20 @@ import hmac
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from email.utils import parsedate_to_datetime
-from typing import Annotated
+from typing import Annotated, TypeVar
 from urllib.parse import quote
 
 from pydantic import BeforeValidator
 
-from rules_engine.core.action import Response
+from rules_engine.core.action import Action, Interpretation, Outcome, Request, Response, Verdict
 from rules_engine.core.errors import AuthenticationError, NotPreparedError, PermanentError, TemporaryError
 from rules_engine.core.store import Secrets
+from rules_engine.core.subject import SubjectRef
+
+T = TypeVar("T")
 
 DEEPEST = 100
 """How many lists and objects may stand in each other in any JSON that comes from outside."""
@@ -270,3 +273,62 @@ def checked_id(id_: str, what: str) -> str:
 def quoted_id(id_: str, what: str) -> str:
     """The id for use as one segment of a URL's path. Raises `NotPreparedError` as `checked_id` does."""
     return quote(checked_id(id_, what), safe="")
+
+
+def names_of(*values: object) -> list[str]:
+    """Every name among the values, once, in their order; an object of names by language counts as its values."""
+    flat = [one for value in values for one in (value.values() if isinstance(value, dict) else (value,))]
+    return list(dict.fromkeys(name for one in flat if (name := text(one))))
+
+
+def batches(items: Sequence[T], size: int) -> list[Sequence[T]]:
+    """The items in their order, at most `size` together."""
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def unclear(title: str, response: Response, how: str) -> TemporaryError:
+    """The error of an answer that is readable, but cannot be the answer to what was asked."""
+    return TemporaryError(f"{title} answered {response.status}, but {how}.", delay=retry_after(response))
+
+
+def field_names(*, product: str, category: str = "") -> frozenset[str]:
+    """A vendor's `FIELDS` from the names of the fields, with blanks between them."""
+    return frozenset(
+        [f"product.{name}" for name in product.split()] + [f"category.{name}" for name in category.split()]
+    )
+
+
+def known(**fields: object) -> dict[str, object]:
+    """The fields whose value could be read: None means here that the answer does not tell, so the field is left out."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def path_of(id_: str, names: Mapping[str, str | None], parents: Mapping[str, str | None]) -> str | None:
+    """`Home / Shoes`: a category's name after those above it, or None while one of the names is not known."""
+    parts: list[str] = []
+    step: str | None = id_
+    while step is not None:
+        name = names.get(step) if len(parts) < len(names) else None  # a circle of parents has no path
+        if name is None:
+            return None
+        parts.append(name)
+        step = parents.get(step)
+    return " / ".join(reversed(parts))
+
+
+def get(url: str, headers: Mapping[str, str], subjects: Sequence[SubjectRef]) -> Request:
+    """A request that reads these subjects."""
+    return Request("GET", url, {"Accept": "application/json", **headers}, subjects=tuple(subjects))
+
+
+def send(method: str, url: str, headers: Mapping[str, str], body: object, actions: Sequence[Action]) -> Request:
+    """A request that does these actions; `body` is encoded as JSON, None is no body."""
+    if body is None:
+        return Request(method, url, {"Accept": "application/json", **headers}, actions=tuple(actions))
+    every = {"Accept": "application/json", "Content-Type": "application/json", **headers}
+    return Request(method, url, every, json.dumps(body).encode(), actions=tuple(actions))
+
+
+def for_all(request: Request, verdict: Verdict) -> Interpretation:
+    """One verdict for every action of the request."""
+    return Interpretation(tuple(Outcome(action.key, verdict) for action in request.actions))
