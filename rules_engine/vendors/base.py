@@ -36,6 +36,11 @@ class Vendor(ABC, Generic[S]):
         self.settings = settings
 
     @property
+    def fields(self) -> frozenset[str]:
+        """The fields that this store can fill: `FIELDS`, and what its settings map in addition."""
+        return self.FIELDS
+
+    @property
     def base_url(self) -> str:
         """Scheme, host and port, without a slash at the end; the vendor's path is always appended."""
         return (self.settings.base_url or self.DEFAULT_BASE_URL or "").rstrip("/")
