@@ -22,8 +22,8 @@ T = TypeVar("T")
 ROWS_AT_ONCE = 500
 """How many values one IN list takes: well below SQLite's 32,766 parameters, and a plan that stays the same."""
 
-OPEN_HOLDS = tuple(state for state in HoldState if state.is_open)
-OPEN_ACTIONS = tuple(state for state in ActionState if state.is_open)
+OPEN_HOLDS = tuple(state.value for state in HoldState if state.is_open)
+OPEN_ACTIONS = tuple(state.value for state in ActionState if state.is_open)
 
 
 def chunks(values: Iterable[T], size: int = ROWS_AT_ONCE) -> Iterator[list[T]]:
@@ -70,7 +70,7 @@ def _upsert(
 
 def slot_columns(ref: SlotRef) -> dict[str, str]:
     """The columns that name a slot, in `slots` and `holds`."""
-    return {"product": ref.product, "aspect": ref.aspect, "target": ref.target}
+    return {"product": ref.product, "aspect": ref.aspect.value, "target": ref.target}
 
 
 def slot_from_row(row: sa.Row[Any]) -> SlotRef:
@@ -84,13 +84,12 @@ def hold_columns(store: StoreAlias, slot: SlotRef, hold: Hold) -> dict[str, Any]
         "store": store,
         **slot_columns(slot),
         "rule": hold.rule,
-        "subject_kind": hold.subject.kind,
+        "subject_kind": hold.subject.kind.value,
         "subject_id": hold.subject.id,
         "wish": hold.wish,
         "episode": hold.episode,
         "takes": hold.takes,
-        "state": hold.state,
-        "is_ending": hold.is_ending,
+        "state": hold.state.value,
         "is_left": hold.is_left,
         "reason": hold.reason,
         "cause": list(hold.cause),
@@ -109,7 +108,6 @@ def hold_from_row(row: sa.Row[Any]) -> Hold:
         state=HoldState(row.state),
         since=row.since,
         takes=row.takes,
-        is_ending=row.is_ending,
         is_left=row.is_left,
         reason=row.reason,
         cause=tuple(row.cause),
@@ -123,17 +121,17 @@ def action_columns(store: StoreAlias, action: PlannedAction) -> dict[str, Any]:
     return {
         "key": action.key,
         "store": store,
-        "kind": action.kind,
+        "kind": action.kind.value,
         "product": action.slot.product,
-        "aspect": action.slot.aspect,
+        "aspect": action.slot.aspect.value,
         "slot_target": action.slot.target,
         "target": action.target,
         "wish": action.wish,
-        "step": action.step,
+        "step": action.step.value,
         "rules": list(action.rules),
-        "about_kind": action.about.kind,
+        "about_kind": action.about.kind.value,
         "about_id": action.about.id,
-        "state": action.state,
+        "state": action.state.value,
         "attempts": action.attempts,
         "is_whole": action.is_whole,
         "created_at": action.created_at,

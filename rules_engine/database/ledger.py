@@ -1,0 +1,394 @@
+"""The ledger: what is known of every subject, who holds what, and what rules did; cases are loaded and saved whole."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from rules_engine.core.action import ActionKey, SlotRef
+from rules_engine.core.condition import Truth
+from rules_engine.core.delivery import StoreAlias
+from rules_engine.core.holds import Hold, HoldState, Slot
+from rules_engine.core.plan import ActionState, Case, Episode, EpisodeKey, PlannedAction, Step, Trace
+from rules_engine.core.rule import RulebookHash, RuleCode
+from rules_engine.core.subject import Snapshot, SubjectKind, SubjectRef
+
+from .rows import (
+    OPEN_ACTIONS,
+    OPEN_HOLDS,
+    action_columns,
+    action_from_row,
+    chunks,
+    hold_columns,
+    hold_from_row,
+    slot_columns,
+    slot_from_row,
+    upsert,
+)
+from .tables import Instant, actions, episodes, holds, slots, snapshots, traces
+
+TAKES_REMEMBERED = timedelta(hours=24)
+"""How far back `Case.recent_takes` goes: the window in which a rule may take one product a few times only."""
+
+_NEVER_A_CHANGE = frozenset({"raw", "updated_at", "product_count"})
+"""Fields that move by themselves; a new value of theirs is no new revision."""
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A case while its rows come in."""
+
+    ref: SubjectRef
+    snapshot: Snapshot | None = None
+    revision: int = 0
+    seen_at: datetime | None = None
+    is_gone: bool = False
+    slots: dict[SlotRef, tuple[Any, datetime]] = field(default_factory=dict)
+    holds: dict[SlotRef, list[Hold]] = field(default_factory=lambda: defaultdict(list))
+    ended: dict[SlotRef, list[Hold]] = field(default_factory=lambda: defaultdict(list))
+    episodes: dict[EpisodeKey, Episode] = field(default_factory=dict)
+    actions: dict[ActionKey, PlannedAction] = field(default_factory=dict)
+    takes: dict[RuleCode, set[datetime]] = field(default_factory=lambda: defaultdict(set))
+
+    def finished(self) -> Case:
+        return Case(
+            ref=self.ref,
+            snapshot=self.snapshot,
+            revision=self.revision,
+            seen_at=self.seen_at,
+            is_gone=self.is_gone,
+            slots={
+                slot: Slot(slot, baseline, since, tuple(self.holds.get(slot, ())))
+                for slot, (baseline, since) in self.slots.items()
+            },
+            episodes=self.episodes,
+            actions=self.actions,
+            recent_takes={rule: tuple(sorted(times)) for rule, times in self.takes.items()},
+            ended={slot: tuple(ended) for slot, ended in self.ended.items()},
+        )
+
+
+_Drafts = Mapping[SubjectRef, _Draft]
+
+
+def load_cases(
+    connection: sa.Connection, store: StoreAlias, refs: Iterable[SubjectRef], *, now: datetime
+) -> dict[SubjectRef, Case]:
+    """What is remembered of each of these subjects; an empty case where nothing is.
+
+    A slot comes with its open holds. Of the ended holds come those of a stretch that still runs, in `Case.ended`. Of
+    the actions come the open ones, and the dead ones of a slot that still has a hold. `recent_takes` has one time for
+    each turn in which a rule took the product, and counts only what was attempted. Five queries for every 500 ids.
+    """
+    drafts = {ref: _Draft(ref) for ref in refs}
+    for chunk in chunks(ref.id for ref in drafts):
+        _load_snapshots(connection, store, chunk, drafts)
+        _load_episodes(connection, store, chunk, drafts)
+    for chunk in chunks(ref.id for ref in drafts if ref.kind is SubjectKind.PRODUCT):
+        _load_slots(connection, store, chunk, drafts)
+        _load_holds(connection, store, chunk, drafts)
+        _load_actions(connection, store, chunk, drafts, since=now - TAKES_REMEMBERED)
+    return {ref: draft.finished() for ref, draft in drafts.items()}
+
+
+def _product(row: sa.Row[Any]) -> SubjectRef:
+    return SubjectRef(SubjectKind.PRODUCT, row.product)
+
+
+def _load_snapshots(connection: sa.Connection, store: StoreAlias, ids: list[str], drafts: _Drafts) -> None:
+    for row in connection.execute(_select_subjects(snapshots, store, ids, drafts)):
+        draft = drafts.get(SubjectRef(SubjectKind(row.kind), row.id))
+        if draft is not None:  # a product and a category may have the same id
+            draft.snapshot = _snapshot_from_row(row)
+            draft.revision, draft.seen_at, draft.is_gone = row.revision, row.seen_at, row.is_gone
+
+
+def _load_episodes(connection: sa.Connection, store: StoreAlias, ids: list[str], drafts: _Drafts) -> None:
+    for row in connection.execute(_select_subjects(episodes, store, ids, drafts)):
+        ref = SubjectRef(SubjectKind(row.kind), row.id)
+        if ref in drafts:
+            drafts[ref].episodes[RuleCode(row.rule), ref] = Episode(row.number, Truth(row.truth), row.since)
+
+
+def _select_subjects(table: sa.Table, store: StoreAlias, ids: list[str], drafts: _Drafts) -> sa.Select[Any]:
+    kinds = sorted({ref.kind.value for ref in drafts})
+    return sa.select(table).where(table.c.store == store, table.c.kind.in_(kinds), table.c.id.in_(ids))
+
+
+def _load_slots(connection: sa.Connection, store: StoreAlias, ids: list[str], drafts: _Drafts) -> None:
+    for row in connection.execute(sa.select(slots).where(slots.c.store == store, slots.c.product.in_(ids))):
+        drafts[_product(row)].slots[slot_from_row(row)] = (row.baseline, row.since)
+
+
+def _load_holds(connection: sa.Connection, store: StoreAlias, ids: list[str], drafts: _Drafts) -> None:
+    is_of_its_episode = sa.and_(
+        episodes.c.store == holds.c.store,
+        episodes.c.rule == holds.c.rule,
+        episodes.c.kind == holds.c.subject_kind,
+        episodes.c.id == holds.c.subject_id,
+    )
+    query = (
+        sa.select(holds)
+        .select_from(holds.outerjoin(episodes, is_of_its_episode))
+        .where(holds.c.store == store, holds.c.product.in_(ids))
+        .where(sa.or_(holds.c.state.in_(OPEN_HOLDS), episodes.c.number == holds.c.episode))
+        .order_by(holds.c.id)
+    )
+    for row in connection.execute(query):
+        draft, slot, hold = drafts[_product(row)], slot_from_row(row), hold_from_row(row)
+        if hold.state.is_open:
+            draft.holds[slot].append(hold)
+            draft.slots.setdefault(slot, (None, hold.since))
+        else:
+            draft.ended[slot].append(hold)
+
+
+def _load_actions(
+    connection: sa.Connection,
+    store: StoreAlias,
+    ids: list[str],
+    drafts: _Drafts,
+    *,
+    since: datetime,
+) -> None:
+    was_taken = sa.and_(actions.c.step == Step.TAKE.value, actions.c.attempts > 0, actions.c.created_at > since)
+    query = (
+        sa.select(actions)
+        .where(actions.c.store == store, actions.c.product.in_(ids))
+        .where(sa.or_(actions.c.state.in_((*OPEN_ACTIONS, ActionState.DEAD.value)), was_taken))
+        .order_by(actions.c.seq)
+    )
+    for row in connection.execute(query):
+        draft, action = drafts[_product(row)], action_from_row(row)
+        has_hold = action.slot in draft.holds or action.slot in draft.ended
+        if action.state.is_open or (action.state is ActionState.DEAD and has_hold):
+            draft.actions[action.key] = action
+        if action.step is Step.TAKE and action.attempts and action.created_at > since:
+            for rule in action.rules:
+                draft.takes[rule].add(action.created_at)
+
+
+def save_case(connection: sa.Connection, store: StoreAlias, before: Case, after: Case, *, now: datetime) -> None:
+    """Write what differs between a case as it was loaded and as it is to be.
+
+    Episodes and actions that `after` leaves out stay as they are, and so do ended holds; a pending hold that is left
+    out is deleted, because nothing was taken. An action whose key exists is opened again in place and keeps its
+    attempts and the time it was made. Load the case again before saving it a second time: only then do its new holds
+    have their ids.
+
+    Raises ValueError when an open hold that took something is left out instead of ended, or when a hold of `before`
+    was never loaded: either would lose what is owed to the shop.
+    """
+    if before == after:
+        return
+    _save_snapshot(connection, store, before, after, now=now)
+    _save_slots(connection, store, before, after)
+    _save_holds(connection, store, before, after, now=now)
+    changed = [
+        {"store": store, "rule": rule, **_subject(ref), "number": e.number, "truth": e.truth.value, "since": e.since}
+        for (rule, ref), e in after.episodes.items()
+        if before.episodes.get((rule, ref)) != e
+    ]
+    upsert(connection, episodes, changed)
+    planned = [action_columns(store, a) for key, a in after.actions.items() if before.actions.get(key) != a]
+    upsert(connection, actions, planned, by=("key",), keep=("attempts", "created_at"))
+
+
+def _subject(ref: SubjectRef) -> dict[str, str]:
+    return {"kind": ref.kind.value, "id": ref.id}
+
+
+def _save_snapshot(connection: sa.Connection, store: StoreAlias, before: Case, after: Case, *, now: datetime) -> None:
+    known = (after.snapshot, after.revision, after.seen_at, after.is_gone)
+    if known == (before.snapshot, before.revision, before.seen_at, before.is_gone):
+        return
+    row = _snapshot_columns(store, after.ref, after.snapshot)
+    row |= {"revision": after.revision, "seen_at": after.seen_at or now, "is_gone": after.is_gone}
+    upsert(connection, snapshots, [row])
+
+
+def _snapshot_columns(store: StoreAlias, ref: SubjectRef, snapshot: Snapshot | None) -> dict[str, Any]:
+    """The columns of a snapshot. Without one `fields` is JSON's null: a subject that was only ever seen to be gone."""
+    return {
+        "store": store,
+        **_subject(ref),
+        "fields": None if snapshot is None else dict(snapshot.fields),
+        "version": None if snapshot is None else snapshot.version,
+    }
+
+
+def _snapshot_from_row(row: sa.Row[Any]) -> Snapshot | None:
+    if row.fields is None:
+        return None
+    return Snapshot(SubjectRef(SubjectKind(row.kind), row.id), row.fields, row.version)
+
+
+_DELETE_SLOT = sa.delete(slots).where(
+    slots.c.store == sa.bindparam("of_store"),
+    slots.c.product == sa.bindparam("of_product"),
+    slots.c.aspect == sa.bindparam("of_aspect"),
+    slots.c.target == sa.bindparam("of_target"),
+)
+
+
+def _save_slots(connection: sa.Connection, store: StoreAlias, before: Case, after: Case) -> None:
+    held = {ref: slot for ref, slot in after.slots.items() if slot.open_holds}
+    changed = [
+        {"store": store, **slot_columns(ref), "baseline": slot.baseline, "since": slot.since}
+        for ref, slot in held.items()
+        if ref not in before.slots
+        or (before.slots[ref].baseline, before.slots[ref].since) != (slot.baseline, slot.since)
+    ]
+    upsert(connection, slots, changed)
+    let_go = [
+        {"of_store": store} | {f"of_{name}": value for name, value in slot_columns(ref).items()}
+        for ref in before.slots
+        if ref not in held
+    ]
+    if let_go:
+        connection.execute(_DELETE_SLOT, let_go)
+
+
+_UPDATE_OPEN = sa.update(holds).where(holds.c.id == sa.bindparam("hold_id")).values(ended_at=sa.null())
+_UPDATE_ENDED = (
+    sa.update(holds)
+    .where(holds.c.id == sa.bindparam("hold_id"))
+    .values(ended_at=sa.func.coalesce(holds.c.ended_at, sa.bindparam("end", type_=Instant)))
+)
+
+
+def _holds_of(case: Case) -> list[tuple[SlotRef, Hold]]:
+    held = [(slot.ref, hold) for slot in case.slots.values() for hold in slot.holds]
+    return held + [(slot, hold) for slot, ended in case.ended.items() for hold in ended]
+
+
+def _save_holds(connection: sa.Connection, store: StoreAlias, before: Case, after: Case, *, now: datetime) -> None:
+    was = {hold.id: (slot, hold) for slot, hold in _holds_of(before)}
+    if None in was:
+        raise ValueError(f"the case of {before.ref} was not loaded again since its holds were made")
+    new: list[dict[str, Any]] = []
+    still_open: list[dict[str, Any]] = []
+    ended: list[dict[str, Any]] = []
+    kept: set[int] = set()
+    for slot, hold in _holds_of(after):
+        row = hold_columns(store, slot, hold)
+        if hold.id is None:
+            new.append(row | {"ended_at": None if hold.state.is_open else now})
+            continue
+        kept.add(hold.id)
+        if was.get(hold.id) != (slot, hold):
+            (still_open if hold.state.is_open else ended).append(row | {"hold_id": hold.id})
+    left_out = [hold for _, hold in was.values() if hold.id not in kept and hold.state.is_open]
+    for hold in left_out:
+        if hold.state is not HoldState.PENDING:
+            raise ValueError(f"the hold of {hold.rule} on {before.ref} is {hold.state}: end it, do not leave it out")
+    if new:
+        connection.execute(sa.insert(holds), new)
+    if still_open:
+        connection.execute(_UPDATE_OPEN, still_open)
+    if ended:
+        connection.execute(_UPDATE_ENDED, [row | {"end": now} for row in ended])
+    if left_out:
+        connection.execute(sa.delete(holds).where(holds.c.id.in_([hold.id for hold in left_out])))
+
+
+def add_traces(connection: sa.Connection, store: StoreAlias, rulebook: RulebookHash, traces_: Iterable[Trace]) -> None:
+    """Record what rules did and why, under the rulebook that they came from."""
+    rows = [
+        {
+            "store": store,
+            "at": trace.at,
+            "rule": trace.rule,
+            "kind": trace.subject.kind.value,
+            "subject": trace.subject.id,
+            "rulebook": rulebook,
+            "truth": trace.truth.value,
+            "text": trace.text,
+            "finding": dict(trace.finding),
+            "caused_by": list(trace.caused_by),
+        }
+        for trace in traces_
+    ]
+    if rows:
+        connection.execute(sa.insert(traces), rows)
+
+
+def traces_for(connection: sa.Connection, store: StoreAlias, ref: SubjectRef, limit: int = 50) -> list[Trace]:
+    """What rules last did about a subject, newest first."""
+    query = (
+        sa.select(traces)
+        .where(traces.c.store == store, traces.c.kind == ref.kind.value, traces.c.subject == ref.id)
+        .order_by(traces.c.at.desc(), traces.c.id.desc())
+        .limit(limit)
+    )
+    return [
+        Trace(RuleCode(row.rule), ref, row.at, Truth(row.truth), row.text, row.finding, tuple(row.caused_by))
+        for row in connection.execute(query)
+    ]
+
+
+def known_products(connection: sa.Connection, store: StoreAlias) -> list[SubjectRef]:
+    """Every product that was seen and is not gone, by id."""
+    query = sa.select(snapshots.c.id).where(
+        snapshots.c.store == store, snapshots.c.kind == SubjectKind.PRODUCT.value, snapshots.c.is_gone.is_(False)
+    )
+    ids = connection.execute(query.order_by(snapshots.c.id)).scalars()
+    return [SubjectRef(SubjectKind.PRODUCT, id_) for id_ in ids]
+
+
+def held_products(
+    connection: sa.Connection, store: StoreAlias, subject: SubjectRef, rules: Iterable[RuleCode] | None = None
+) -> list[SubjectRef]:
+    """The products with an open hold that belongs to this subject, such as a category; of these rules, or of any."""
+    query = sa.select(holds.c.product).distinct()
+    query = query.where(holds.c.store == store, holds.c.state.in_(OPEN_HOLDS))
+    query = query.where(holds.c.subject_kind == subject.kind.value, holds.c.subject_id == subject.id)
+    if rules is not None:
+        query = query.where(holds.c.rule.in_(sorted(rules)))
+    ids = connection.execute(query.order_by(holds.c.product)).scalars()
+    return [SubjectRef(SubjectKind.PRODUCT, id_) for id_ in ids]
+
+
+def categories(connection: sa.Connection, store: StoreAlias) -> list[Snapshot]:
+    """Every category that was seen and is not gone, by id."""
+    query = sa.select(snapshots).where(
+        snapshots.c.store == store, snapshots.c.kind == SubjectKind.CATEGORY.value, snapshots.c.is_gone.is_(False)
+    )
+    found = (_snapshot_from_row(row) for row in connection.execute(query.order_by(snapshots.c.id)))
+    return [snapshot for snapshot in found if snapshot is not None]
+
+
+def save_snapshots(connection: sa.Connection, store: StoreAlias, seen: Sequence[Snapshot], *, now: datetime) -> None:
+    """Remember subjects as they were just seen, without anything else of their cases: categories and brands.
+
+    The revision goes up when a field changed that people or other systems set, and when a gone subject is back.
+    """
+    newest = {snapshot.ref: snapshot for snapshot in seen}
+    cases = load_cases(connection, store, newest, now=now)
+    rows = []
+    for ref, snapshot in newest.items():
+        case = cases[ref]
+        is_same = not case.is_gone and case.snapshot is not None and _settled(case.snapshot) == _settled(snapshot)
+        row = _snapshot_columns(store, ref, snapshot)
+        rows.append(row | {"revision": case.revision + (not is_same), "seen_at": now, "is_gone": False})
+    upsert(connection, snapshots, rows)
+
+
+def _settled(snapshot: Snapshot) -> dict[str, Any]:
+    return {name: value for name, value in snapshot.fields.items() if name not in _NEVER_A_CHANGE}
+
+
+def mark_gone(connection: sa.Connection, store: StoreAlias, refs: Iterable[SubjectRef], *, now: datetime) -> None:
+    """Remember that a read said that these subjects no longer exist. What was known of them stays."""
+    cases = load_cases(connection, store, refs, now=now)
+    rows = [
+        _snapshot_columns(store, ref, case.snapshot) | {"revision": case.revision + 1, "seen_at": now, "is_gone": True}
+        for ref, case in cases.items()
+        if not case.is_gone
+    ]
+    upsert(connection, snapshots, rows)

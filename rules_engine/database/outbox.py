@@ -1,0 +1,290 @@
+"""The outbox: the actions that are to be made, every attempt at them, and the dead letters that wait for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from rules_engine.core.action import ActionKey, SlotRef
+from rules_engine.core.delivery import StoreAlias
+from rules_engine.core.errors import DatabaseError
+from rules_engine.core.holds import HoldState
+from rules_engine.core.plan import ActionState, PlannedAction, Step
+from rules_engine.core.subject import ProductId, product
+
+from .lanes import look_now
+from .rows import OPEN_ACTIONS, OPEN_HOLDS, action_from_row, chunks
+from .tables import Instant, actions, attempts, holds, slots
+
+_DONE = frozenset({ActionState.DONE, ActionState.CONFIRMED})
+UNKNOWN = "unknown"
+"""The outcome of an attempt until its answer is recorded; after a crash it stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionResult:
+    """How one action of a call stands after the answer. Without `done_at`, what is done was done when recorded."""
+
+    key: ActionKey
+    state: ActionState
+    reason: str = ""
+    due_at: datetime | None = None
+    done_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One call that was made for an action. `request` holds method, path and body, no headers.
+
+    `outcome` is an `ActionState`, or `unknown` when the answer never came to be recorded.
+    """
+
+    call: str
+    started_at: datetime
+    request: Mapping[str, Any]
+    status: int | None
+    milliseconds: int | None
+    outcome: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An action that was given up, and what was tried, oldest first."""
+
+    store: StoreAlias
+    action: PlannedAction
+    attempts: tuple[Attempt, ...] = ()
+
+
+def open_actions(connection: sa.Connection, store: StoreAlias, products: Iterable[ProductId]) -> list[PlannedAction]:
+    """The actions of these products that have something to do or to learn, in the order in which they were planned."""
+    found: list[tuple[int, PlannedAction]] = []
+    for chunk in chunks(products):
+        query = sa.select(actions).where(
+            actions.c.store == store, actions.c.product.in_(chunk), actions.c.state.in_(OPEN_ACTIONS)
+        )
+        found += ((row.seq, action_from_row(row)) for row in connection.execute(query))
+    return [action for _, action in sorted(found, key=lambda pair: pair[0])]
+
+
+_HOLD_IS_SENT = (
+    sa.update(holds)
+    .where(
+        holds.c.store == sa.bindparam("of_store"),
+        holds.c.product == sa.bindparam("of_product"),
+        holds.c.aspect == sa.bindparam("of_aspect"),
+        holds.c.target == sa.bindparam("of_target"),
+        holds.c.rule == sa.bindparam("of_rule"),
+        holds.c.state == HoldState.PENDING.value,
+    )
+    .values(state=HoldState.SENT.value, changed_at=sa.bindparam("at", type_=Instant))
+)
+
+
+def write_attempts(
+    connection: sa.Connection,
+    store: StoreAlias,
+    call: str,
+    planned: Sequence[PlannedAction],
+    request: Mapping[str, Any],
+    *,
+    now: datetime,
+) -> None:
+    """Record that one request is about to be made for these actions; commit this before the call.
+
+    Every action is sent with one attempt more, and what its rules had decided to take counts as sent from here on,
+    because after a crash nobody knows whether the shop heard. `call` is the request's own id.
+    """
+    for keys in chunks(action.key for action in planned):
+        counted = sa.update(actions).where(actions.c.store == store, actions.c.key.in_(keys))
+        connection.execute(counted.values(state=ActionState.SENT.value, attempts=actions.c.attempts + 1))
+    sent_holds = [
+        _names_slot(store, action.slot) | {"of_rule": rule, "at": now}
+        for action in planned
+        if action.step is Step.TAKE
+        for rule in action.rules
+    ]
+    if sent_holds:
+        connection.execute(_HOLD_IS_SENT, sent_holds)
+    rows = [
+        {
+            "call": call,
+            "store": store,
+            "action": action.key,
+            "started_at": now,
+            "request": dict(request),
+            "outcome": UNKNOWN,
+        }
+        for action in planned
+    ]
+    if rows:
+        connection.execute(sa.insert(attempts), rows)
+
+
+def _names_slot(store: StoreAlias, slot: SlotRef) -> dict[str, Any]:
+    return {
+        "of_store": store,
+        "of_product": slot.product,
+        "of_aspect": slot.aspect.value,
+        "of_target": slot.target,
+    }
+
+
+_RECORD_ACTION = sa.update(actions).where(
+    actions.c.store == sa.bindparam("of_store"), actions.c.key == sa.bindparam("of_key")
+)
+_RECORD_ATTEMPT = sa.update(attempts).where(
+    attempts.c.store == sa.bindparam("of_store"),
+    attempts.c.call == sa.bindparam("of_call"),
+    attempts.c.action == sa.bindparam("of_key"),
+)
+
+
+def record(
+    connection: sa.Connection,
+    store: StoreAlias,
+    call: str,
+    results: Sequence[ActionResult],
+    *,
+    status: int | None,
+    milliseconds: int | None,
+    now: datetime,
+) -> None:
+    """Record what came of a call, for each of its actions. `status` is None when no answer came.
+
+    What follows for holds and snapshots is decided elsewhere and saved with their case.
+    """
+    if not results:
+        return
+    connection.execute(
+        _RECORD_ACTION,
+        [
+            {
+                "of_store": store,
+                "of_key": result.key,
+                "state": result.state.value,
+                "reason": result.reason,
+                "due_at": result.due_at,
+                "done_at": result.done_at or (now if result.state in _DONE else None),
+            }
+            for result in results
+        ],
+    )
+    connection.execute(
+        _RECORD_ATTEMPT,
+        [
+            {
+                "of_store": store,
+                "of_call": call,
+                "of_key": result.key,
+                "status": status,
+                "milliseconds": milliseconds,
+                "outcome": result.state.value,
+                "reason": result.reason,
+            }
+            for result in results
+        ],
+    )
+
+
+def dead_letters(connection: sa.Connection, store: StoreAlias | None = None, limit: int = 100) -> list[DeadLetter]:
+    """The actions that were given up, oldest first, of one store or of all; without their attempts."""
+    query = sa.select(actions).where(actions.c.state == ActionState.DEAD.value)
+    if store is not None:
+        query = query.where(actions.c.store == store)
+    rows = connection.execute(query.order_by(actions.c.seq).limit(limit))
+    return [DeadLetter(StoreAlias(row.store), action_from_row(row)) for row in rows]
+
+
+def dead_letter(connection: sa.Connection, key_prefix: str) -> DeadLetter:
+    """The one dead letter whose key starts like this, with every attempt at it.
+
+    Raises `DatabaseError` when there is none, or more than one.
+    """
+    query = sa.select(actions).where(
+        actions.c.state == ActionState.DEAD.value, actions.c.key.startswith(key_prefix, autoescape=True)
+    )
+    found = connection.execute(query.limit(2)).all()
+    if not found:
+        raise DatabaseError(f"There is no dead letter {key_prefix!r}: `rules-engine dead-letters` lists them.")
+    if len(found) > 1:
+        raise DatabaseError(f"More than one dead letter starts with {key_prefix!r}: write more of its key.")
+    row = found[0]
+    tried = connection.execute(sa.select(attempts).where(attempts.c.action == row.key).order_by(attempts.c.id))
+    return DeadLetter(StoreAlias(row.store), action_from_row(row), tuple(_attempt_from_row(each) for each in tried))
+
+
+def _attempt_from_row(row: sa.Row[Any]) -> Attempt:
+    return Attempt(
+        call=row.call,
+        started_at=row.started_at,
+        request=row.request,
+        status=row.status,
+        milliseconds=row.milliseconds,
+        outcome=row.outcome,
+        reason=row.reason,
+    )
+
+
+def retry_dead_letter(connection: sa.Connection, key: ActionKey, *, now: datetime) -> None:
+    """Put a dead letter back in the outbox with a fresh count of attempts, and have its product looked at now.
+
+    The look decides whether the action is still wanted. Raises `DatabaseError` when the key is no dead letter's.
+    """
+    row = _bury(connection, key, {"state": ActionState.PENDING.value, "attempts": 0, "reason": "", "due_at": None})
+    look_now(connection, StoreAlias(row.store), [product(row.product)], now=now, reason="a dead letter is tried again")
+
+
+def drop_dead_letter(connection: sa.Connection, key: ActionKey, *, now: datetime, reason: str) -> None:
+    """Give a dead letter up for good, as a person decided, and have its product looked at now.
+
+    What it was to take ends as never taken; what it was to give back is forgotten. Raises `DatabaseError` when the
+    key is no dead letter's.
+    """
+    row = _bury(connection, key, {"state": ActionState.CANCELLED.value, "reason": reason, "due_at": None})
+    if row.step == Step.TAKE:
+        unsure = (HoldState.PENDING, HoldState.SENT)
+        _end_holds(connection, row, unsure, HoldState.NEVER_TAKEN, reason=reason, now=now)
+    elif row.step == Step.GIVE_BACK:
+        _end_holds(connection, row, (HoldState.OWED,), HoldState.RELEASED, reason="forgotten", now=now)
+    look_now(connection, StoreAlias(row.store), [product(row.product)], now=now, reason="a dead letter was dropped")
+
+
+def _bury(connection: sa.Connection, key: ActionKey, changes: Mapping[str, Any]) -> sa.Row[Any]:
+    """Change a dead letter; of two people who judge the same one, the first is heard."""
+    is_it = sa.and_(actions.c.key == key, actions.c.state == ActionState.DEAD.value)
+    row = connection.execute(sa.select(actions).where(is_it)).one_or_none()
+    if row is None or connection.execute(sa.update(actions).where(is_it).values(changes)).rowcount != 1:
+        raise DatabaseError(f"There is no dead letter {key!r}: `rules-engine dead-letters` lists them.")
+    return row
+
+
+def _end_holds(
+    connection: sa.Connection,
+    row: sa.Row[Any],
+    from_states: tuple[HoldState, ...],
+    to_state: HoldState,
+    *,
+    reason: str,
+    now: datetime,
+) -> None:
+    """End the holds of an action's rules on its slot, and let the slot go with its last one."""
+    place = {"store": row.store, "product": row.product, "aspect": row.aspect, "target": row.slot_target}
+    of_slot = sa.and_(*(holds.c[name] == value for name, value in place.items()))
+    of_action = sa.and_(of_slot, holds.c.rule.in_(row.rules), holds.c.state.in_([s.value for s in from_states]))
+    ended = sa.update(holds).where(of_action)
+    connection.execute(ended.values(state=to_state.value, reason=reason, changed_at=now, ended_at=now))
+    # A slot that outlived its last hold would pass its old baseline on to the next one.
+    still_open = sa.exists().where(of_slot, holds.c.state.in_(OPEN_HOLDS))
+    connection.execute(sa.delete(slots).where(*(slots.c[name] == value for name, value in place.items()), ~still_open))
+
+
+def action_counts(connection: sa.Connection) -> dict[tuple[StoreAlias, ActionState], int]:
+    """How many actions there are by store and state; what there is none of is left out."""
+    query = sa.select(actions.c.store, actions.c.state, sa.func.count()).group_by(actions.c.store, actions.c.state)
+    return {(StoreAlias(store), ActionState(state)): count for store, state, count in connection.execute(query)}
