@@ -1,0 +1,82 @@
+"""Words for people: values, findings and what was probably meant."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .condition import Finding
+
+_LONGEST = 60
+
+
+def show(value: object) -> str:
+    """A value as a sentence shows it: texts in quotes, `empty`, `unlimited`, lists with commas; never very long."""
+    if value is None or value in ("", [], (), {}):
+        return "empty"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return _show_number(value)
+    if isinstance(value, list | tuple):
+        items = ["a list" if isinstance(item, list | tuple) and item else show(item) for item in value[:10]]
+        return _cut(", ".join(items) + (", …" if len(value) > 10 else ""))
+    return f'"{_cut(value)}"' if isinstance(value, str) else "an object"
+
+
+def _show_number(value: float) -> str:
+    if isinstance(value, int):
+        return str(value) if value.bit_length() < 200 else "a very large number"
+    if math.isinf(value):
+        return "unlimited" if value > 0 else "less than any number"
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else str(value)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """The known word that was probably meant, or empty. Case does not count."""
+    if not word or len(word) > _LONGEST:
+        return ""
+    by_fold = {name.casefold(): name for name in known}
+    found = get_close_matches(word.casefold(), list(by_fold), n=1, cutoff=0.6)
+    return by_fold[found[0]] if found else ""
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
+    """The advice `did you mean "x"?`, or `otherwise` when nothing is near."""
+    found = closest(word, known)
+    return f'did you mean "{found}"?' if found else otherwise
+
+
+def listed(words: Iterable[str], last: str = "and") -> str:
+    """Words as a sentence lists them: `a, b and c`."""
+    every = list(words)
+    if len(every) < 2:
+        return "".join(every)
+    return f"{', '.join(every[:-1])} {last} {every[-1]}"
+
+
+def leaves(finding: Finding) -> Iterator[Finding]:
+    """The findings that look at a field, in the order in which the rule names them."""
+    if not finding.parts:
+        yield finding
+    for part in finding.parts:
+        yield from leaves(part)
+
+
+def sentence(finding: Finding) -> str:
+    """One finding in a line: `while/product.stock: unmet: 3, must be at most 0`."""
+    return f"{finding.path}: {finding.truth}" + (f": {finding.text}" if finding.text else "")
+
+
+def because(finding: Finding) -> tuple[str, ...]:
+    """Why the finding is what it is: a line for every leaf that stands as the whole does, else for all."""
+    every = list(leaves(finding))
+    telling = [leaf for leaf in every if leaf.truth is finding.truth]
+    return tuple(sentence(leaf) for leaf in (telling or every))
