@@ -53,8 +53,8 @@ class Hold:
     """One rule's hold on one slot, for one episode of one subject.
 
     `episode` counts the stretches of this rule and subject from 1; `takes` counts how often this hold took the slot.
-    `is_ending` marks a sent hold whose condition ended before the outcome was known. `is_left` marks a hold of a rule
-    that gives nothing back. `cause` names what made the rule take it (deliveries, a look). `id` is None until stored.
+    `is_left` marks a hold of a rule that gives nothing back. `cause` names what made the rule take it (deliveries, a
+    look). `id` is None until stored.
     """
 
     rule: RuleCode
@@ -64,7 +64,6 @@ class Hold:
     state: HoldState
     since: datetime
     takes: int = 0
-    is_ending: bool = False
     is_left: bool = False
     reason: str = ""
     cause: tuple[str, ...] = ()

@@ -80,7 +80,10 @@ class PlannedAction:
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """One stretch of one `while` rule and subject: its number from 1, how it stands, and since when."""
+    """One stretch of one `while` rule and subject: its number from 1, how it stands, and since when.
+
+    `truth` is met or unmet: while nobody can tell, the last known state is kept.
+    """
 
     number: int
     truth: Truth

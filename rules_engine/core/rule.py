@@ -134,6 +134,11 @@ class Rule:
         """Whether the rule holds its effects for a stretch of time."""
         return self.trigger is Trigger.WHILE
 
+    @property
+    def leaves(self) -> bool:
+        """Whether what the rule took stays as it is when its condition ends."""
+        return self.afterwards is Afterwards.LEAVE
+
 
 @dataclass(frozen=True, slots=True)
 class Rulebook:

@@ -54,7 +54,7 @@ class Variant(TypedDict, total=False):
     """A variant of a product. `stock` is None when it is unlimited."""
 
     id: str
-    sku: str
+    sku: str | None
     stock: int | float | None
     in_stock: bool
     price: float | None

@@ -137,7 +137,6 @@ holds = sa.Table(
     sa.Column("episode", sa.Integer, nullable=False),
     sa.Column("takes", sa.Integer, nullable=False),
     sa.Column("state", sa.Text, nullable=False, comment="a HoldState"),
-    sa.Column("is_ending", sa.Boolean, nullable=False, default=False),
     sa.Column("is_left", sa.Boolean, nullable=False, default=False),
     sa.Column("reason", sa.Text, nullable=False, default=""),
     sa.Column("cause", sa.JSON, nullable=False),

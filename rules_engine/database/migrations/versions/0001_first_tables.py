@@ -131,7 +131,6 @@ def upgrade() -> None:
         sa.Column("episode", sa.Integer(), nullable=False),
         sa.Column("takes", sa.Integer(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False, comment="a HoldState"),
-        sa.Column("is_ending", sa.Boolean(), nullable=False),
         sa.Column("is_left", sa.Boolean(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("cause", sa.JSON(), nullable=False),

@@ -1,0 +1,175 @@
+"""What a slot should be, and the one open action that makes it so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID, uuid5
+
+from .action import ActionKey, ActionKind, Aspect, SlotRef, SlotValue
+from .holds import Hold, HoldState, Slot
+from .observe import TOOK, SlotCase, moved
+from .plan import ActionState, PlannedAction, Step
+from .rule import RuleCode
+from .view import UNSEEN, Unseen
+
+NAMESPACE = UUID("6f0f3a52-6d1c-5a0e-9a43-4b7d1f0c2e11")
+"""The namespace of all idempotency keys."""
+
+FLAP_LIMIT = 3
+"""A rule takes one product at most so many times in `FLAP_WINDOW`, then waits."""
+FLAP_WINDOW = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What a slot should be, and by whose word. `holder` is None when the baseline is wanted."""
+
+    wish: SlotValue
+    holder: Hold | None
+    debtor: Hold | None = None
+
+
+def wanted(slot: Slot, order: Mapping[RuleCode, int]) -> Aim | None:
+    """The first holder's wish in rule order, else the baseline where it is owed, else nothing."""
+    claims = sorted((h for h in slot.holds if h.state.is_claim), key=lambda h: _rank(h, order))
+    if claims:
+        return Aim(claims[0].wish, claims[0])
+    owed = sorted((h for h in slot.holds if h.state is HoldState.OWED), key=lambda h: _rank(h, order))
+    return Aim(slot.baseline, None, owed[0]) if owed else None
+
+
+def _rank(hold: Hold, order: Mapping[RuleCode, int]) -> tuple[int, str]:
+    return (order.get(hold.rule, len(order) + 1), hold.rule)
+
+
+def aim(
+    case: SlotCase,
+    *,
+    store: str,
+    order: Mapping[RuleCode, int],
+    frozen: frozenset[RuleCode],
+    recent_takes: Mapping[RuleCode, Sequence[datetime]],
+    dead: frozenset[ActionKey],
+    caused_by: tuple[str, ...],
+    at: datetime,
+) -> SlotCase:
+    """The one open action that makes the slot what it should be, or none.
+
+    `frozen` are rules that may neither take nor give back now (paused, watching, or gone from the rulebook). `dead`
+    are keys of dead letters: they are not tried again unless a person says so.
+    """
+    goal = wanted(case.slot, order)
+    if goal is None:
+        unwanted = case.action is not None and case.action.step is not Step.MOMENT
+        return case.close(*_given_up_as(case.action), at=at) if unwanted else case
+    case = _mark_overruled(case, goal, at=at)
+    if case.value is UNSEEN:
+        return case
+    if case.action is not None and case.action.wish != goal.wish:
+        case = case.close(*_given_up_as(case.action), at=at)
+    if case.value == goal.wish:
+        if case.action is not None and case.action.state in {ActionState.PENDING, ActionState.WAITING}:
+            case = case.close(ActionState.CANCELLED, "it is so already", at=at)
+        return case
+    if case.action is not None:
+        return case
+    speaker = goal.holder or goal.debtor
+    if speaker is None or speaker.rule in frozen:
+        return case
+    return _start(case, goal, speaker, store=store, recent_takes=recent_takes, dead=dead, caused_by=caused_by, at=at)
+
+
+def _given_up_as(action: PlannedAction | None) -> tuple[ActionState, str]:
+    if action is not None and action.state is ActionState.DONE:
+        return ActionState.CONFIRMED, "done, and since then something else is wanted"
+    return ActionState.CANCELLED, "no longer wanted"
+
+
+def _mark_overruled(case: SlotCase, goal: Aim, *, at: datetime) -> SlotCase:
+    """Holds whose wish lost go back to pending: when they lead again, that is another take."""
+    if goal.holder is None:
+        return case
+    leader = goal.holder
+    for hold in case.slot.open_holds:
+        if hold.state in {*TOOK, HoldState.PENDING} and hold.wish != goal.wish:
+            reason = f"overruled by {leader.rule}"
+            if hold.reason != reason or hold.state is not HoldState.PENDING:
+                case = case.note(hold.rule, f"{case.slot.ref}: {reason}")
+            lost = moved(hold, HoldState.PENDING, reason, at=at)
+            case = case.with_holds(lambda each, old=hold, new=lost: new if each is old else each)  # type: ignore[misc]
+    return case
+
+
+def _start(
+    case: SlotCase,
+    goal: Aim,
+    speaker: Hold,
+    *,
+    store: str,
+    recent_takes: Mapping[RuleCode, Sequence[datetime]],
+    dead: frozenset[ActionKey],
+    caused_by: tuple[str, ...],
+    at: datetime,
+) -> SlotCase:
+    ref = case.slot.ref
+    if goal.holder is None:
+        step, word = Step.GIVE_BACK, "give back"
+    else:
+        step, word = Step.TAKE, "take" if speaker.takes == 0 else f"take again {speaker.takes}"
+        lately = [when for when in recent_takes.get(speaker.rule, ()) if when > at - FLAP_WINDOW]
+        if len(lately) >= FLAP_LIMIT:
+            return _wait_for_calm(case, speaker, until=min(lately) + FLAP_WINDOW)
+    key = action_key(store, ref, speaker.rule, str(speaker.episode), word)
+    if key in dead or any(done.key == key for done in case.closed):
+        return case
+    old = case.value if not isinstance(case.value, Unseen) else None
+    kind, target = call_for(ref, old, goal.wish)
+    rules = [hold.rule for hold in case.slot.holds if hold.state.is_claim and hold.wish == goal.wish and goal.holder]
+    action = PlannedAction(
+        key=key,
+        kind=kind,
+        slot=ref,
+        target=target,
+        wish=goal.wish,
+        step=step,
+        rules=tuple(dict.fromkeys((speaker.rule, *rules))),
+        about=speaker.subject,
+        state=ActionState.PENDING,
+        created_at=at,
+        caused_by=caused_by,
+    )
+    verb = "gives back" if step is Step.GIVE_BACK else "takes"
+    return replace(case, action=action).note(speaker.rule, f"{verb} {ref}: {kind} {target}".rstrip())
+
+
+def _wait_for_calm(case: SlotCase, hold: Hold, *, until: datetime) -> SlotCase:
+    """The rule took this product too often of late: it waits, and says so once."""
+    case = replace(case, look_at=until)
+    text = f"{case.slot.ref}: taken {FLAP_LIMIT} times in 24 hours; waits until {until:%Y-%m-%d %H:%M} UTC"
+    if hold.reason == text:
+        return case
+    case = case.with_holds(lambda each: replace(each, reason=text) if each is hold else each)
+    return case.note(hold.rule, text)
+
+
+def action_key(store: str, slot: SlotRef, rule: RuleCode, which: str, step: str) -> ActionKey:
+    """The idempotency key: the same for the same wish of the same rule in the same episode, for ever."""
+    return ActionKey(str(uuid5(NAMESPACE, "\n".join((store, str(slot), rule, which, step)))))
+
+
+def call_for(slot: SlotRef, old: SlotValue, wish: SlotValue) -> tuple[ActionKind, str]:
+    """The kind of call that makes the slot so, and what it is called with."""
+    match slot.aspect:
+        case Aspect.MEMBERSHIP:
+            return (ActionKind.ADD_TO_CATEGORY if wish else ActionKind.REMOVE_FROM_CATEGORY), slot.target
+        case Aspect.VISIBILITY:
+            return (ActionKind.SHOW if wish else ActionKind.HIDE), ""
+        case Aspect.BRAND:
+            # Taking a brand off needs the id of the one that is there: the shop clears only where it is this brand.
+            return (
+                (ActionKind.ASSIGN_BRAND, str(wish))
+                if wish is not None
+                else (ActionKind.UNASSIGN_BRAND, str(old or ""))
+            )

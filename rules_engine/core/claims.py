@@ -1,0 +1,126 @@
+"""Who has a say in a slot: rules whose condition holds join it, others let go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from .action import SlotValue
+from .holds import Hold, HoldState
+from .observe import TOOK, SlotCase, moved, settle_debt
+from .rule import RuleCode
+from .subject import SubjectRef
+from .view import UNSEEN
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A rule whose condition holds wants a slot to have a value, for as long as the episode lasts."""
+
+    rule: RuleCode
+    subject: SubjectRef
+    wish: SlotValue
+    episode: int
+    is_left: bool = False
+
+
+def claim(
+    case: SlotCase,
+    claims: Sequence[Claim],
+    let_go: frozenset[tuple[RuleCode, SubjectRef]],
+    *,
+    ended: Sequence[Hold],
+    cause: tuple[str, ...],
+    is_fresh: bool,
+    at: datetime,
+) -> SlotCase:
+    """Rules whose condition holds join the slot; those in `let_go`, and those that no longer want it, leave it.
+
+    `ended` are earlier holds of the present episodes: a hold takes a slot at most once in an episode.
+    """
+    wishes = {(made.rule, made.subject): made for made in claims}
+    for hold in case.slot.open_holds:
+        made = wishes.get((hold.rule, hold.subject))
+        ends = (hold.rule, hold.subject) in let_go or (made is not None and made.wish != hold.wish)
+        if ends:
+            case = _release(case, hold, is_fresh=is_fresh, at=at)
+    candidates = [made for made in claims if _may_join(case, made, ended)]
+    for made in candidates:
+        if made.wish != case.slot.baseline:
+            case = _join(case, made, cause=cause, at=at)
+    for made in candidates:
+        contested = any(hold.state.is_claim and hold.wish != made.wish for hold in case.slot.holds)
+        if made.wish == case.slot.baseline and contested:
+            case = _join(case, made, cause=cause, at=at)
+    return case
+
+
+def _may_join(case: SlotCase, made: Claim, ended: Sequence[Hold]) -> bool:
+    who = (made.rule, made.subject)
+    if any((hold.rule, hold.subject) == who and hold.state is not HoldState.OWED for hold in case.slot.open_holds):
+        return False
+    earlier = [*ended, *(hold for hold in case.slot.holds if not hold.state.is_open)]
+    return not any(
+        (hold.rule, hold.subject, hold.episode) == (*who, made.episode)
+        and (hold.takes > 0 or hold.state is HoldState.NEVER_TAKEN)
+        for hold in earlier
+    )
+
+
+def _join(case: SlotCase, made: Claim, *, cause: tuple[str, ...], at: datetime) -> SlotCase:
+    ours = [hold for hold in case.slot.open_holds if hold.state in {*TOOK, HoldState.OWED}]
+    already_so = case.value == made.wish and (bool(ours) or made.wish == case.slot.baseline)
+    hold = Hold(
+        rule=made.rule,
+        subject=made.subject,
+        wish=made.wish,
+        episode=made.episode,
+        state=HoldState.HOLDING if already_so else HoldState.PENDING,
+        since=at,
+        takes=1 if already_so and made.wish != case.slot.baseline else 0,
+        is_left=made.is_left,
+        cause=cause,
+        changed_at=at,
+    )
+    if already_so and made.wish != case.slot.baseline:
+        reason = f"{made.rule} holds it on"
+        case = case.with_holds(lambda each: settle_debt(each, reason, at=at))
+    return replace(case, slot=replace(case.slot, holds=(*case.slot.holds, hold)))
+
+
+def _release(case: SlotCase, hold: Hold, *, is_fresh: bool, at: datetime) -> SlotCase:
+    ended = _released(case, hold, is_fresh=is_fresh, at=at)
+    return case.with_holds(lambda each: ended if each is hold else each)
+
+
+def _released(case: SlotCase, hold: Hold, *, is_fresh: bool, at: datetime) -> Hold:
+    """The hold when its condition ended, by the table."""
+    match hold.state:
+        case HoldState.PENDING if hold.takes > 0 and case.value == hold.wish:
+            # It was overruled, but what it took is still there.
+            return _released_from_taken(case, hold, at=at)
+        case HoldState.PENDING:
+            return moved(hold, HoldState.RELEASED, "its condition ended before it was taken", at=at)
+        case HoldState.SENT if is_fresh and case.value is not UNSEEN and case.value != hold.wish:
+            return moved(hold, HoldState.RELEASED, "its condition ended before it was taken", at=at)
+        case HoldState.SENT:
+            # Nobody can say whether the call happened: giving back is safe to repeat, forgetting is not.
+            return moved(hold, HoldState.RELEASED if hold.is_left else HoldState.OWED, "its condition ended", at=at)
+        case HoldState.TAKEN | HoldState.HOLDING:
+            return _released_from_taken(case, hold, at=at)
+        case HoldState.STEPPED_BACK:
+            return moved(hold, HoldState.RELEASED, "a person had changed it back", at=at)
+        case _:
+            return hold
+
+
+def _released_from_taken(case: SlotCase, hold: Hold, *, at: datetime) -> Hold:
+    if hold.is_left:
+        return moved(hold, HoldState.RELEASED, "left as it is", at=at)
+    if case.slot.baseline in {hold.wish, case.value}:
+        return moved(hold, HoldState.RELEASED, "its condition ended; there was nothing to give back", at=at)
+    others = [each for each in case.slot.holds if each is not hold and each.state.is_claim and each.wish == hold.wish]
+    if others:
+        return moved(hold, HoldState.RELEASED, f"{others[0].rule} still holds it", at=at)
+    return moved(hold, HoldState.OWED, "its condition ended", at=at)

@@ -1,0 +1,91 @@
+"""Deciding: what is now, what was last known, and the rules in; what should be done, and why, out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from .condition import Truth
+from .decide_product import decide_product
+from .holds import Hold, HoldState
+from .judge import judge_rules
+from .moments import Moment
+from .observe import moved
+from .plan import ActionState, Case, Trace
+from .sighting import Context, Decision, Sighting, document_of
+from .subject import SubjectKind
+
+
+def decide(case: Case, sighting: Sighting, context: Context) -> Decision:
+    """What one sighting of one subject means. Deciding twice on the same values gives the same decision."""
+    if sighting.is_gone:
+        return _decide_gone(case, sighting, context)
+    if _is_late(case, sighting):
+        return Decision(case, is_late=True)
+    if sighting.snapshot is None and case.snapshot is None:
+        return Decision(case)
+    if sighting.ref.kind is SubjectKind.PRODUCT:
+        return decide_product(case, sighting, context)
+    return _decide_category(case, sighting, context)
+
+
+def _is_late(case: Case, sighting: Sighting) -> bool:
+    """Whether a delivered state is older than the one that is known. A read is never late."""
+    new = sighting.snapshot.version if sighting.snapshot else None
+    old = case.snapshot.version if case.snapshot else None
+    return new is not None and old is not None and new < old
+
+
+def _decide_gone(case: Case, sighting: Sighting, context: Context) -> Decision:
+    """The subject no longer exists: its holds and actions end as gone, and nothing is called."""
+    reason = f"the {sighting.ref.kind} no longer exists"
+    slots = {ref: replace(slot, holds=_all_gone(slot.holds, reason, sighting.at)) for ref, slot in case.slots.items()}
+    actions = {
+        key: replace(action, state=ActionState.GONE, reason=reason, due_at=None) if action.state.is_open else action
+        for key, action in case.actions.items()
+    }
+    episodes = {
+        key: replace(episode, truth=Truth.UNMET, since=sighting.at) if episode.truth is Truth.MET else episode
+        for key, episode in case.episodes.items()
+    }
+    holders = {hold.rule: hold for slot in case.slots.values() for hold in slot.open_holds}
+    traces = tuple(
+        Trace(rule, sighting.ref, sighting.at, Truth.UNMET, f"{reason}: what it held is released as gone")
+        for rule in sorted(holders, key=lambda code: context.order.get(code, 0))
+    )
+    done = replace(case, is_gone=True, slots=slots, actions=actions, episodes=episodes, seen_at=sighting.at)
+    return Decision(done, traces)
+
+
+def _all_gone(holds: Iterable[Hold], reason: str, at: datetime) -> tuple[Hold, ...]:
+    return tuple(moved(hold, HoldState.GONE, reason, at=at) if hold.state.is_open else hold for hold in holds)
+
+
+def _decide_category(case: Case, sighting: Sighting, context: Context) -> Decision:
+    """Judge the rules about categories; what they want of products is decided with each product."""
+    before = case.snapshot if case.snapshot and not case.is_gone else None
+    now = sighting.snapshot or case.snapshot
+    if now is None:
+        return Decision(case)
+    judged = judge_rules(
+        [rule for rule in context.rules if rule.about is SubjectKind.CATEGORY],
+        document_of(now.fields, before.fields if before else None, sighting, context),
+        before_at=case.seen_at,
+        ref=case.ref,
+        episodes=case.episodes,
+        at=sighting.at,
+    )
+    is_changed = before is None or dict(before.fields) != dict(now.fields)
+    revision = case.revision + 1 if is_changed else case.revision
+    moments = tuple(Moment(each.rule.code, case.ref, revision) for each in judged if each.is_moment)
+    done = replace(
+        case,
+        snapshot=now,
+        revision=revision,
+        seen_at=sighting.at,
+        is_gone=False,
+        episodes={**case.episodes, **{(each.rule.code, case.ref): each.episode for each in judged if each.episode}},
+    )
+    traces = (each.trace(case.ref, sighting.at, caused_by=sighting.caused_by, is_changed=is_changed) for each in judged)
+    return Decision(done, tuple(trace for trace in traces if trace), moments)

@@ -1,0 +1,314 @@
+"""Deciding about one product: observe its slots, judge the rules, claim, make moments, aim."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from .action import Aspect, SlotRef, SlotValue
+from .aim import aim
+from .claims import Claim, claim
+from .condition import Document, Truth
+from .holds import HoldState, Slot
+from .judge import Judged, judge_rules
+from .moments import Moment, MomentWish, lapse, make_moment
+from .observe import TOOK, SlotCase, moved, observe
+from .plan import ActionState, Case, PlannedAction, Step, Trace
+from .rule import RuleCode
+from .sighting import Context, Decision, Sighting, document_of
+from .subject import ProductId, Snapshot, SubjectKind, SubjectRef
+from .view import UNSEEN, Fields, Unseen, as_people_made_it, named, remember_names, shown, with_slots
+
+Who = tuple[RuleCode, SubjectRef]
+
+
+def decide_product(case: Case, sighting: Sighting, context: Context) -> Decision:
+    """What a sighting of a product means: the steps of deciding, in order."""
+    turn = _Turn(case, sighting, context)
+    turn.observe()
+    fields, document = turn.see()
+    judged = judge_rules(
+        [rule for rule in context.rules if rule.about is SubjectKind.PRODUCT],
+        document,
+        before_at=case.seen_at,
+        ref=case.ref,
+        episodes=case.episodes,
+        at=sighting.at,
+    )
+    turn.lapse_moments(judged)
+    wants = turn.collect(judged, document)
+    turn.claim(wants)
+    turn.make_moments(wants.moments)
+    turn.aim()
+    return turn.conclude(fields, judged)
+
+
+@dataclass(slots=True)
+class _Wants:
+    """What the rules want: claims by slot, who lets go, who was judged with all names known, and moments."""
+
+    claims: dict[SlotRef, list[Claim]] = field(default_factory=dict)
+    let_go: set[Who] = field(default_factory=set)
+    settled: set[Who] = field(default_factory=set)
+    moments: list[MomentWish] = field(default_factory=list)
+
+
+class _Turn:
+    """One product at one sighting, while it is being decided. Nothing of it outlives the decision."""
+
+    def __init__(self, case: Case, sighting: Sighting, context: Context) -> None:
+        self.case = case
+        self.sighting = sighting
+        self.context = context
+        self.at = sighting.at
+        self.product = ProductId(case.ref.id)
+        known = case.snapshot.fields if case.snapshot else {}
+        self.before = known if case.snapshot and not case.is_gone else None
+        seen = sighting.snapshot.fields if sighting.snapshot else known
+        self.fields: Fields = named(remember_names(seen, self.before), context.directory)
+        self.slots: dict[SlotRef, SlotCase] = {}
+        self.notes: list[tuple[RuleCode, str]] = []
+
+    # ------------------------------------------------------------------------------------ observe and see
+
+    def observe(self) -> None:
+        """Judge every slot that is held or acted on by what the shop shows."""
+        for ref in dict.fromkeys([*self.case.slots, *(action.slot for action in self._open_actions())]):
+            self.slots[ref] = self._observed(ref)
+        self._observe_promotion()
+
+    def see(self) -> tuple[Fields, Document]:
+        """The product as it is to be remembered, and the document that conditions see."""
+        directory = self.context.directory
+        values: dict[SlotRef, SlotValue] = {
+            ref: each.value for ref, each in self.slots.items() if not isinstance(each.value, Unseen)
+        }
+        fields = with_slots(self.fields, values, directory)
+        view = as_people_made_it(fields, (each.slot for each in self.slots.values()), directory)
+        before = None
+        if self.before is not None:
+            # What our own calls changed since then is no change: the earlier sighting is shown with it.
+            attempted = (a for a in self._open_actions() if a.attempts > 0 and shown(self.fields, a.slot) == a.wish)
+            effects = {action.slot: action.wish for action in attempted}
+            before = with_slots(self.before, effects, directory)
+            before = as_people_made_it(before, self.case.slots.values(), directory)
+        return fields, document_of(view, before, self.sighting, self.context)
+
+    def _open_actions(self) -> Iterator[PlannedAction]:
+        return (action for action in self.case.actions.values() if action.state.is_open)
+
+    def _slot_case(self, ref: SlotRef) -> SlotCase:
+        """The slot as it stands; one that nobody holds has what it shows as its baseline."""
+        value = shown(self.fields, ref)
+        slot = self.case.slots.get(ref) or Slot(ref, baseline=None if value is UNSEEN else value, since=self.at)
+        return SlotCase(slot, value, next((each for each in self._open_actions() if each.slot == ref), None))
+
+    def _observed(self, ref: SlotRef) -> SlotCase:
+        slot_case = self._slot_case(ref)
+        if self._is_gone(ref):
+            reason = f"category {ref.target} no longer exists"
+            slot_case = slot_case.close(ActionState.GONE, reason, at=self.at)
+            return slot_case.with_holds(lambda hold: moved(hold, HoldState.GONE, reason, at=self.at))
+        is_fresh = self.sighting.is_fresh
+        if is_fresh and self._is_older_than_our_call(ref):
+            slot_case, is_fresh = replace(slot_case, value=shown(self.before, ref)), False
+        return observe(slot_case, at=self.at, lag=self.context.lag, is_fresh=is_fresh)
+
+    def _is_gone(self, ref: SlotRef) -> bool:
+        return ref.aspect is Aspect.MEMBERSHIP and ref.target in self.context.directory.gone
+
+    def _is_older_than_our_call(self, ref: SlotRef) -> bool:
+        """Whether a delivered state was true before our last call on this slot was answered."""
+        version = self.sighting.snapshot.version if self.sighting.snapshot else None
+        if version is None or self.context.capabilities.can_read:
+            return False
+        return any(a.done_at is not None and a.done_at >= version for a in self.case.actions.values() if a.slot == ref)
+
+    def _observe_promotion(self) -> None:
+        """A membership that the shop made by itself when our call took the last one is held, and undone afterwards."""
+        top = self.context.capabilities.promotes_to
+        if top is None or not self.sighting.is_fresh or self.fields.get("category_ids") != [top]:
+            return
+        ref = SlotRef(self.product, Aspect.MEMBERSHIP, top)
+        if ref in self.slots or shown(self.before, ref) is not False:
+            return
+        takers = (
+            hold
+            for each in self.slots.values()
+            for hold in each.slot.holds
+            if each.slot.ref.aspect is Aspect.MEMBERSHIP and hold.state in TOOK and hold.wish is False
+        )
+        taker = next(takers, None)
+        if taker is None or taker.is_left:
+            return
+        hold = replace(
+            taker, id=None, wish=True, state=HoldState.HOLDING, takes=1, reason="the shop put it there", since=self.at
+        )
+        self.slots[ref] = SlotCase(Slot(ref, baseline=False, since=self.at, holds=(hold,)), value=True)
+        self.notes.append((taker.rule, f"the shop put the product into category {top} by itself: held too"))
+
+    # ------------------------------------------------------------------------------------ collect and claim
+
+    def lapse_moments(self, judged: list[Judged]) -> None:
+        """Judge again the moments that had to wait."""
+        for ref, slot_case in self.slots.items():
+            self.slots[ref] = lapse(slot_case, judged, live=self.context.live, at=self.at)
+
+    def collect(self, judged: list[Judged], document: Document) -> _Wants:
+        """What the live rules want of this product's slots."""
+        wants = _Wants()
+        for each in judged:
+            if each.rule.code not in self.context.live:
+                continue
+            who = (each.rule.code, self.case.ref)
+            if each.is_let_go:
+                wants.let_go.add(who)
+            if not each.is_claiming and not each.is_moment:
+                continue
+            wishes = self._wishes(each, document)
+            if wishes is None:
+                continue
+            wants.settled.add(who)
+            if each.is_moment:
+                moment = Moment(each.rule.code, self.case.ref, self.case.revision + 1)
+                wants.moments += [MomentWish(moment, ref, wish) for ref, wish in wishes.items()]
+                continue
+            for ref, wish in wishes.items():
+                wants.claims.setdefault(ref, []).append(each.claim(self.case.ref, wish))
+        self._collect_from_categories(wants, document)
+        return wants
+
+    def _wishes(self, judged: Judged, document: Document) -> dict[SlotRef, SlotValue] | None:
+        """What the rule wants of which slots, or None while one of its names means nothing here: then it waits."""
+        code = judged.rule.code
+        held = {
+            ref: hold.wish
+            for ref, each in self.slots.items()
+            for hold in each.slot.open_holds
+            if hold.rule == code and ref.aspect is Aspect.MEMBERSHIP
+        }
+        taken = [ref.target for ref, wish in held.items() if wish is False]
+        member_of = tuple(dict.fromkeys([*document.fields.get("category_ids", ()), *taken]))
+        wishes, problem = judged.wishes(self.product, member_of, self.context.directory)
+        if problem:
+            self.notes.append((code, f"waits: {problem}"))
+            return None
+        top = self.context.capabilities.promotes_to
+        promoted = SlotRef(self.product, Aspect.MEMBERSHIP, top or "")
+        if held.get(promoted) is True:
+            wishes[promoted] = True
+        return wishes
+
+    def _collect_from_categories(self, wants: _Wants, document: Document) -> None:
+        """What rules about categories want: that this product is out of a category that they empty."""
+        member_of = document.fields.get("category_ids", ())
+        rules = {rule.code: rule for rule in self.context.rules if rule.code in self.context.live}
+        for (code, subject), episode in self.context.stretches.items():
+            if code not in rules or not rules[code].is_while:
+                continue
+            ref = SlotRef(self.product, Aspect.MEMBERSHIP, subject.id)
+            if episode.truth is Truth.UNMET:
+                wants.let_go.add((code, subject))
+            elif subject.id in member_of or ref in self.slots:
+                made = Claim(code, subject, wish=False, episode=episode.number, is_left=rules[code].leaves)
+                wants.claims.setdefault(ref, []).append(made)
+        for moment in self.context.moments:
+            if moment.rule in rules and moment.subject.id in member_of:
+                ref = SlotRef(self.product, Aspect.MEMBERSHIP, moment.subject.id)
+                wants.moments.append(MomentWish(moment, ref, wish=False))
+
+    def claim(self, wants: _Wants) -> None:
+        """Let rules join and leave the slots."""
+        for ref in [*self.slots, *(ref for ref in wants.claims if ref not in self.slots)]:
+            slot_case = self.slots.get(ref) or self._slot_case(ref)
+            if slot_case.value is UNSEEN or self._is_gone(ref):
+                continue
+            claims = wants.claims.get(ref, [])
+            # A rule that was settled without this slot no longer wants it: its `do` was edited, or a name moved.
+            settled_without = wants.settled - {(made.rule, made.subject) for made in claims}
+            no_longer = {(hold.rule, hold.subject) for hold in slot_case.slot.open_holds} & settled_without
+            if slot_case.action is not None and slot_case.action.step is Step.MOMENT:
+                # A moment gives nothing back: what it makes is what people would have made.
+                slot_case = slot_case.rebased(slot_case.action.wish)
+            self.slots[ref] = claim(
+                slot_case,
+                claims,
+                frozenset(wants.let_go | no_longer),
+                ended=self.case.ended.get(ref, ()),
+                cause=self.sighting.caused_by,
+                is_fresh=self.sighting.is_fresh,
+                at=self.at,
+            )
+
+    # ------------------------------------------------------------------------------------ aim and conclude
+
+    def make_moments(self, moments: list[MomentWish]) -> None:
+        """Decide the actions of moments: after the claims, because a hold beats a moment."""
+        order = self.context.order
+        for wanting in sorted(moments, key=lambda each: order.get(each.moment.rule, 0)):
+            self.slots[wanting.slot] = make_moment(
+                self.slots.get(wanting.slot) or self._slot_case(wanting.slot),
+                wanting,
+                store=self.context.store,
+                order=order,
+                known=frozenset(self.case.actions),
+                caused_by=self.sighting.caused_by,
+                at=self.at,
+            )
+
+    def aim(self) -> None:
+        """Give every slot the one action that makes it what it should be."""
+        holders = {hold.rule for each in self.slots.values() for hold in each.slot.open_holds}
+        dead = frozenset(key for key, action in self.case.actions.items() if action.state is ActionState.DEAD)
+        for ref, slot_case in self.slots.items():
+            self.slots[ref] = aim(
+                slot_case,
+                store=self.context.store,
+                order=self.context.order,
+                frozen=frozenset(holders - self.context.live),
+                recent_takes=self.case.recent_takes,
+                dead=dead,
+                caused_by=self.sighting.caused_by,
+                at=self.at,
+            )
+
+    def conclude(self, fields: Fields, judged: list[Judged]) -> Decision:
+        """The case as it is to be remembered, and the traces."""
+        is_changed = self.before is None or dict(self.before) != dict(fields)
+        known = self.case.snapshot.version if self.case.snapshot else None
+        version = self.sighting.snapshot.version if self.sighting.snapshot else known
+        actions = dict(self.case.actions)
+        for each in self.slots.values():
+            actions |= {action.key: action for action in (*each.closed, *([each.action] if each.action else []))}
+        episodes = {(each.rule.code, self.case.ref): each.episode for each in judged if each.episode}
+        case = replace(
+            self.case,
+            snapshot=Snapshot(self.case.ref, fields, version),
+            revision=self.case.revision + 1 if is_changed else self.case.revision,
+            seen_at=self.at if self.sighting.is_fresh else self.case.seen_at,
+            is_gone=False,
+            slots={ref: each.slot for ref, each in self.slots.items() if each.slot.holds},
+            episodes={**self.case.episodes, **episodes},
+            actions=actions,
+        )
+        looks = [each.look_at for each in self.slots.values() if each.look_at]
+        return Decision(case, self._traces(judged, is_changed=is_changed), look_at=min(looks, default=None))
+
+    def _traces(self, judged: list[Judged], *, is_changed: bool) -> tuple[Trace, ...]:
+        did: dict[RuleCode, list[str]] = {}
+        for rule, text in (*self.notes, *(note for each in self.slots.values() for note in each.notes)):
+            did.setdefault(rule, []).append(text)
+        caused_by = self.sighting.caused_by
+        traces = [
+            each.trace(
+                self.case.ref, self.at, caused_by=caused_by, is_changed=is_changed, did=did.pop(each.rule.code, ())
+            )
+            for each in judged
+        ]
+        # What is left was done for rules about categories, or for holds of rules that are not judged now.
+        stretches = {code: episode.truth for (code, _), episode in self.context.stretches.items()}
+        for rule, texts in did.items():
+            truth = stretches.get(rule, Truth.CANNOT_TELL)
+            text = "; ".join(dict.fromkeys(texts))
+            traces.append(Trace(rule, self.case.ref, self.at, truth, text, caused_by=caused_by))
+        return tuple(trace for trace in traces if trace is not None)

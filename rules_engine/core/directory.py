@@ -1,0 +1,147 @@
+"""A store's categories and brands by name: what a rule's words mean there."""
+
+from __future__ import annotations
+
+import difflib
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from .rule import Every, Identified, Named, Target, Under
+from .store import Names
+from .subject import Snapshot
+
+
+def fold(text: str) -> str:
+    """A name as names are compared: without regard to case, outer blanks and Unicode form."""
+    return unicodedata.normalize("NFC", text).strip().casefold()
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """A name that means nothing here, or more than one thing. `reason` is a sentence for the rule's author."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryEntry:
+    """A category as the directory lists it; `names` holds every language's, the preferred one first."""
+
+    id: str
+    names: tuple[str, ...]
+    parent_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """Names and ids of one store. `gone` are categories that a complete listing no longer showed.
+
+    `knows_categories` is false until the store's categories were listed, and always for a shop that cannot list them:
+    then only the names of stores.yaml are known.
+    """
+
+    categories: Mapping[str, CategoryEntry] = field(default_factory=dict)
+    names: Names = field(default_factory=Names)
+    gone: frozenset[str] = frozenset()
+    knows_categories: bool = False
+
+    @classmethod
+    def from_snapshots(
+        cls, snapshots: Iterable[Snapshot], *, names: Names, gone: Iterable[str] = (), knows_categories: bool = True
+    ) -> Directory:
+        """The directory of a store, from its categories as last listed and the names of stores.yaml."""
+        entries = {}
+        for snapshot in snapshots:
+            known = [*snapshot.fields.get("names", ()), snapshot.fields.get("name")]
+            preferred = snapshot.fields.get("name")
+            ordered = dict.fromkeys(name for name in ([preferred, *known]) if name)
+            parent = snapshot.fields.get("parent_id")
+            entries[snapshot.ref.id] = CategoryEntry(snapshot.ref.id, tuple(ordered), parent)
+        return cls(entries, names, frozenset(gone), knows_categories)
+
+    def category(self, target: Named | Identified) -> str | Unresolved:
+        """The id of one category, or why there is none."""
+        if isinstance(target, Identified):
+            if target.id in self.gone:
+                return Unresolved(f"category {target.id} no longer exists")
+            return target.id
+        wanted = fold(target.name)
+        for name, id_ in self.names.categories.items():
+            if fold(name) == wanted:
+                return id_
+        found = [entry.id for entry in self.categories.values() if wanted in map(fold, entry.names)]
+        if not found and "/" in target.name:
+            path = tuple(fold(part) for part in target.name.split("/"))
+            found = [id_ for id_ in self.categories if path in self._paths(id_)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            paths = " or ".join(f'"{self.path(id_)}"' for id_ in found)
+            return Unresolved(
+                f'{len(found)} categories are called "{target.name}": write {paths}, or {{id: {found[0]}}}'
+            )
+        return Unresolved(f'no category "{target.name}"' + self._advice(target.name))
+
+    def brand(self, target: Named | Identified) -> str | Unresolved:
+        """The id of one brand, from the names of stores.yaml, or why there is none."""
+        if isinstance(target, Identified):
+            return target.id
+        for name, id_ in self.names.brands.items():
+            if fold(name) == fold(target.name):
+                return id_
+        return Unresolved(f'no brand "{target.name}": give its id under names/brands in stores.yaml')
+
+    def targets(self, target: Target, member_of: Iterable[str]) -> tuple[str, ...] | Unresolved:
+        """The ids of the categories that a rule's target means for a product in the categories `member_of`."""
+        if isinstance(target, Every):
+            return tuple(member_of)
+        if isinstance(target, Under):
+            top = self.category(target.target)
+            if isinstance(top, Unresolved):
+                return top
+            return tuple(id_ for id_ in member_of if top in self.ancestors(id_))
+        found = self.category(target)
+        return found if isinstance(found, Unresolved) else (found,)
+
+    def ancestors(self, id_: str) -> tuple[str, ...]:
+        """The categories above this one, the nearest first."""
+        above: list[str] = []
+        entry = self.categories.get(id_)
+        while entry is not None and entry.parent_id is not None and entry.parent_id not in above:
+            above.append(entry.parent_id)
+            entry = self.categories.get(entry.parent_id)
+        return tuple(above)
+
+    def path(self, id_: str) -> str:
+        """The category with those above it, like `Home / Featured`."""
+        ids = (*reversed(self.ancestors(id_)), id_)
+        return " / ".join(self.categories[part].names[0] if part in self.categories else part for part in ids)
+
+    def category_names(self, id_: str) -> tuple[str, ...]:
+        """Every known name of a category, the preferred one first."""
+        named = tuple(name for name, known in self.names.categories.items() if known == id_)
+        entry = self.categories.get(id_)
+        return tuple(dict.fromkeys((*(entry.names if entry else ()), *named)))
+
+    def brand_name(self, id_: str) -> str | None:
+        """The name that stores.yaml gives to a brand."""
+        return next((name for name, known in self.names.brands.items() if known == id_), None)
+
+    def _paths(self, id_: str) -> set[tuple[str, ...]]:
+        ids = (*reversed(self.ancestors(id_)), id_)
+        paths: set[tuple[str, ...]] = {()}
+        for part in ids:
+            names = self.categories[part].names if part in self.categories else (part,)
+            paths = {(*path, fold(name)) for path in paths for name in names}
+        # A path may be written from the top or from any category on the way.
+        return {path[start:] for path in paths for start in range(len(path))}
+
+    def _advice(self, name: str) -> str:
+        known = {fold(n): (n, entry.id) for entry in self.categories.values() for n in entry.names}
+        known |= {fold(n): (n, id_) for n, id_ in self.names.categories.items()}
+        close = difflib.get_close_matches(fold(name), known, n=1)
+        if not close:
+            return ""
+        found, id_ = known[close[0]]
+        return f': did you mean "{found}" ({id_})?'

@@ -1,0 +1,179 @@
+"""Judging rules about one subject: how each stands, whether its stretch began or ended, whether it is its moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+
+from .action import Aspect, SlotRef, SlotValue
+from .claims import Claim
+from .condition import Document, Finding, Truth, happens_in, judge
+from .directory import Directory, Unresolved
+from .plan import Episode, EpisodeKey, Trace
+from .rule import Effect, EffectKind, Identified, Mode, Named, Rule
+from .subject import ProductId, SubjectRef
+
+_FLAT = {
+    EffectKind.HIDE: (Aspect.VISIBILITY, False),
+    EffectKind.SHOW: (Aspect.VISIBILITY, True),
+    EffectKind.UNASSIGN_BRAND: (Aspect.BRAND, None),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """How a rule stands for a subject at one sighting.
+
+    `stands` is the finding with every transition taken as met: whether a moment that had to wait still holds.
+    `episode` is the stretch as it is now, None where the rule has never been met. `began` and `ended` say that this
+    sighting turned it.
+    """
+
+    rule: Rule
+    finding: Finding
+    stands: Truth
+    episode: Episode | None = None
+    began: bool = False
+    ended: bool = False
+    is_moment: bool = False
+
+    @property
+    def is_claiming(self) -> bool:
+        """Whether the rule holds its effects now. While nobody can tell, it keeps what it has."""
+        return self.rule.is_while and self.finding.truth is Truth.MET
+
+    @property
+    def is_let_go(self) -> bool:
+        """Whether the rule gives up what it holds of this subject."""
+        return self.rule.is_while and self.finding.truth is Truth.UNMET
+
+    def claim(self, subject: SubjectRef, wish: SlotValue) -> Claim:
+        """The rule's claim on a slot, for its present stretch."""
+        number = self.episode.number if self.episode else 0
+        return Claim(self.rule.code, subject, wish, number, is_left=self.rule.leaves)
+
+    def wishes(
+        self, product: ProductId, member_of: Sequence[str], directory: Directory
+    ) -> tuple[dict[SlotRef, SlotValue], str]:
+        """What the rule wants of which slots of a product, and the reason if one of its names means nothing here."""
+        found: dict[SlotRef, SlotValue] = {}
+        for effect in self.rule.effects:
+            wishes = _effect_wishes(effect, product, member_of, directory)
+            if isinstance(wishes, Unresolved):
+                return {}, wishes.reason
+            for ref, wish in wishes.items():
+                found.setdefault(ref, wish)
+        return found, ""
+
+    def trace(
+        self,
+        subject: SubjectRef,
+        at: datetime,
+        *,
+        caused_by: tuple[str, ...],
+        is_changed: bool,
+        did: Sequence[str] = (),
+    ) -> Trace | None:
+        """Why the rule did what it `did`, or None when there is nothing new to say."""
+        says = list(dict.fromkeys(did))
+        if self.is_moment:
+            says.insert(0, "its moment came")
+        elif self.began:
+            says.insert(0, "its condition began to hold")
+        elif self.ended:
+            says.insert(0, "its condition ended")
+        elif not says and is_changed and self.finding.truth is Truth.CANNOT_TELL:
+            says.append("cannot tell")
+        if not says:
+            return None
+        if self.rule.mode is Mode.WATCH:
+            says.append("it only watches: nothing is called")
+        text = "; ".join(says)
+        return Trace(self.rule.code, subject, at, self.finding.truth, text, asdict(self.finding), caused_by)
+
+
+def judge_rules(
+    rules: Sequence[Rule],
+    document: Document,
+    *,
+    before_at: datetime | None,
+    ref: SubjectRef,
+    episodes: Mapping[EpisodeKey, Episode],
+    at: datetime,
+) -> list[Judged]:
+    """How every rule that is not paused stands for the subject of the document."""
+    return [
+        _judge_rule(rule, document, before_at or at, episodes.get((rule.code, ref)), at)
+        for rule in rules
+        if rule.mode is not Mode.PAUSED
+    ]
+
+
+def _judge_rule(rule: Rule, document: Document, before_at: datetime, episode: Episode | None, at: datetime) -> Judged:
+    finding = whole_condition(rule, document)
+    if not rule.is_while:
+        stands = whole_condition(rule, document, transitions=Truth.MET).truth
+        return Judged(rule, finding, stands, is_moment=_is_moment(rule, document, before_at, finding.truth))
+    is_met = episode is not None and episode.truth is Truth.MET
+    if finding.truth is Truth.MET and not is_met:
+        number = episode.number + 1 if episode else 1
+        return Judged(rule, finding, finding.truth, Episode(number, Truth.MET, at), began=True)
+    if finding.truth is Truth.UNMET and is_met and episode is not None:
+        return Judged(rule, finding, finding.truth, Episode(episode.number, Truth.UNMET, at), ended=True)
+    return Judged(rule, finding, finding.truth, episode)
+
+
+def _is_moment(rule: Rule, document: Document, before_at: datetime, truth: Truth) -> bool:
+    """Whether the whole condition turned from known-unmet to met between the last sighting and this one."""
+    if truth is not Truth.MET:
+        return False
+    if document.before is None:
+        # The first sight of a subject is no change, unless the rule is about that very event, or says so.
+        return rule.acts_at_first_sight or happens_in(rule.condition)
+    earlier = replace(
+        document,
+        fields=document.before,
+        before=None,
+        events=frozenset(),
+        now=before_at.astimezone(document.now.tzinfo),
+    )
+    return whole_condition(rule, earlier, transitions=Truth.UNMET).truth is Truth.UNMET
+
+
+def whole_condition(rule: Rule, document: Document, *, transitions: Truth | None = None) -> Finding:
+    """The rule's condition and not its `unless`, as one finding."""
+    made = judge(rule.condition, document, transitions=transitions, path=str(rule.trigger))
+    if rule.unless is None:
+        return made
+    unless = judge(rule.unless, document, transitions=transitions, path="unless")
+    if made.truth is Truth.UNMET or unless.truth is Truth.MET:
+        truth = Truth.UNMET
+    elif made.truth is Truth.MET and unless.truth is Truth.UNMET:
+        truth = Truth.MET
+    else:
+        truth = Truth.CANNOT_TELL
+    text = f"unless applies: {unless.text}".rstrip(": ") if unless.truth is Truth.MET else made.text
+    return Finding(str(rule.trigger), truth, text, (made, unless))
+
+
+def _effect_wishes(
+    effect: Effect, product: ProductId, member_of: Sequence[str], directory: Directory
+) -> dict[SlotRef, SlotValue] | Unresolved:
+    if effect.kind in _FLAT:
+        aspect, wish = _FLAT[effect.kind]
+        return {SlotRef(product, aspect): wish}
+    wishes: dict[SlotRef, SlotValue] = {}
+    for target in effect.targets:
+        if effect.kind is EffectKind.ASSIGN_BRAND:
+            brand = directory.brand(target) if isinstance(target, Named | Identified) else Unresolved("not one brand")
+            if isinstance(brand, Unresolved):
+                return brand
+            wishes[SlotRef(product, Aspect.BRAND)] = brand
+            continue
+        ids = directory.targets(target, member_of)
+        if isinstance(ids, Unresolved):
+            return ids
+        for id_ in ids:
+            wishes[SlotRef(product, Aspect.MEMBERSHIP, id_)] = effect.kind is EffectKind.ADD_TO_CATEGORY
+    return wishes

@@ -1,0 +1,101 @@
+"""Moments: what a rule does once, as soon as its condition holds, and gives back to nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from .action import ActionKey, SlotRef, SlotValue
+from .aim import action_key, call_for, wanted
+from .condition import Truth
+from .judge import Judged
+from .observe import SlotCase
+from .plan import ActionState, PlannedAction, Step
+from .rule import RuleCode
+from .subject import SubjectRef
+from .view import Unseen
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A rule's moment for one subject. `revision` is that of the snapshot that showed it: part of the key."""
+
+    rule: RuleCode
+    subject: SubjectRef
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class MomentWish:
+    """What a moment wants of one slot."""
+
+    moment: Moment
+    slot: SlotRef
+    wish: SlotValue
+
+
+def make_moment(
+    case: SlotCase,
+    wanting: MomentWish,
+    *,
+    store: str,
+    order: Mapping[RuleCode, int],
+    known: frozenset[ActionKey],
+    caused_by: tuple[str, ...],
+    at: datetime,
+) -> SlotCase:
+    """The slot with the moment's action, unless a hold beats it, an earlier rule was first, or it is so already."""
+    rule, wish = wanting.moment.rule, wanting.wish
+    ref = case.slot.ref
+    value = case.value
+    if isinstance(value, Unseen):
+        return case.note(rule, f"{ref}: cannot tell what it is now, so nothing is called")
+    goal = wanted(case.slot, order)
+    if goal is not None:
+        if goal.wish == wish:
+            # What is held already stays so afterwards: there is nothing to give back any more.
+            return case.rebased(wish).note(rule, f"{ref}: held so already, and stays so")
+        return case.note(rule, f"{ref}: overruled by {goal.holder.rule if goal.holder else 'what is owed'}")
+    if case.action is not None and case.action.wish == wish:
+        return case
+    if case.action is not None and case.action.created_at == at:
+        return case.note(rule, f"{ref}: overruled by {case.action.rules[0]}")
+    case = case.close(ActionState.CANCELLED, f"a later moment of {rule} wants otherwise", at=at)
+    if value == wish:
+        return case.note(rule, f"{ref}: it is so already")
+    key = action_key(store, ref, rule, f"{wanting.moment.subject}@{wanting.moment.revision}", Step.MOMENT)
+    if key in known:
+        return case
+    kind, target = call_for(ref, value, wish)
+    action = PlannedAction(
+        key=key,
+        kind=kind,
+        slot=ref,
+        target=target,
+        wish=wish,
+        step=Step.MOMENT,
+        rules=(rule,),
+        about=wanting.moment.subject,
+        state=ActionState.PENDING,
+        created_at=at,
+        caused_by=caused_by,
+    )
+    return replace(case, action=action).note(rule, f"{kind} {target} for {ref.product}".replace("  ", " "))
+
+
+def lapse(case: SlotCase, judged: Sequence[Judged], *, live: frozenset[RuleCode], at: datetime) -> SlotCase:
+    """A moment that had to wait is judged again: if its state parts no longer hold, it lapses and says so."""
+    action = case.action
+    if action is None or action.step is not Step.MOMENT:
+        return case
+    if action.state not in {ActionState.PENDING, ActionState.WAITING}:
+        return case
+    rule = action.rules[0]
+    if rule not in live:
+        return case.close(ActionState.CANCELLED, "lapsed: the rule no longer runs", at=at)
+    standing = next((each for each in judged if each.rule.code == rule), None)
+    if standing is not None and standing.stands is Truth.UNMET:
+        reason = "lapsed: what it waited for no longer holds"
+        return case.close(ActionState.CANCELLED, reason, at=at).note(rule, f"{case.slot.ref}: {reason}")
+    return case

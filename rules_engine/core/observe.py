@@ -1,0 +1,192 @@
+"""What a sighting of a slot says about its holds and its open action, by the hold table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from .action import SlotValue
+from .holds import Hold, HoldState, Slot
+from .plan import ActionState, PlannedAction, Step
+from .retry import MAX_ATTEMPTS
+from .rule import RuleCode
+from .view import UNSEEN, Unseen
+
+OURS = frozenset({HoldState.SENT, HoldState.TAKEN, HoldState.HOLDING, HoldState.OWED})
+"""States in which what the slot shows may be our doing."""
+TOOK = frozenset({HoldState.TAKEN, HoldState.HOLDING})
+
+
+@dataclass(frozen=True, slots=True)
+class SlotCase:
+    """One slot as it is being settled.
+
+    `value` is what the slot is taken to be: what the shop shows, or what we know better while a shop lags.
+    `action` is its one open action. `closed` are actions that ended on the way; `notes` say why, by rule. `look_at` is
+    when the product must be looked at again for this slot's sake.
+    """
+
+    slot: Slot
+    value: SlotValue | Unseen
+    action: PlannedAction | None = None
+    closed: tuple[PlannedAction, ...] = ()
+    notes: tuple[tuple[RuleCode, str], ...] = ()
+    look_at: datetime | None = None
+
+    def close(self, state: ActionState, reason: str, *, at: datetime) -> SlotCase:
+        """Without its open action, which ends in `state`."""
+        if self.action is None:
+            return self
+        done_at = at if state is ActionState.CONFIRMED and self.action.done_at is None else self.action.done_at
+        ended = replace(self.action, state=state, reason=reason, due_at=None, done_at=done_at)
+        return replace(self, action=None, closed=(*self.closed, ended))
+
+    def with_holds(self, change: Callable[[Hold], Hold]) -> SlotCase:
+        """With every open hold changed."""
+        holds = tuple(change(hold) if hold.state.is_open else hold for hold in self.slot.holds)
+        return replace(self, slot=replace(self.slot, holds=holds))
+
+    def rebased(self, value: SlotValue) -> SlotCase:
+        """With another baseline."""
+        return self if self.slot.baseline == value else replace(self, slot=replace(self.slot, baseline=value))
+
+    def note(self, rule: RuleCode, text: str) -> SlotCase:
+        """With a sentence for the trace of a rule."""
+        return replace(self, notes=(*self.notes, (rule, text)))
+
+
+def moved(hold: Hold, state: HoldState, reason: str, *, at: datetime) -> Hold:
+    """The hold in another state."""
+    if hold.state is state and hold.reason == reason:
+        return hold
+    return replace(hold, state=state, reason=reason, changed_at=at)
+
+
+def observe(case: SlotCase, *, at: datetime, lag: timedelta, is_fresh: bool) -> SlotCase:
+    """What the shop shows, judged by the hold table. `is_fresh` is false when nothing was seen, only remembered."""
+    if not is_fresh or case.value is UNSEEN:
+        return _resend_unknown(case)
+    value: SlotValue = case.value
+    if case.action is not None:
+        case = _observe_action(case, case.action, value, at=at, lag=lag)
+    else:
+        case = _observe_holds(case, value, at=at)
+    if not any(hold.state in OURS for hold in case.slot.holds) and case.value == value:
+        # Nothing of this slot is ours: whatever it shows was made by people or other systems.
+        case = case.rebased(value)
+    return case
+
+
+def _resend_unknown(case: SlotCase) -> SlotCase:
+    """A sent action whose outcome nobody can read is sent again: calls are idempotent by state."""
+    if case.action is not None and case.action.state is ActionState.SENT:
+        return replace(case, action=replace(case.action, state=ActionState.WAITING, due_at=None))
+    return case
+
+
+def _observe_action(
+    case: SlotCase, action: PlannedAction, value: SlotValue, *, at: datetime, lag: timedelta
+) -> SlotCase:
+    if value == action.wish:
+        return _observe_as_wished(case, action, value, at=at)
+    if action.state is ActionState.SENT:
+        return _not_done(case, replace(action, state=ActionState.WAITING, due_at=None), at=at)
+    if action.state is ActionState.WAITING:
+        return _not_done(case, action, at=at)
+    if action.state is ActionState.DONE:
+        since = action.done_at or action.created_at
+        if at < since + lag:
+            return replace(case, value=action.wish, look_at=since + lag)  # the shop said done and lags behind itself
+        reason = "the shop said done, but a later read still shows the old value"
+        case = case.with_holds(lambda hold: _was_sent(hold, action, at=at))
+        return _not_done(case, replace(action, state=ActionState.WAITING, due_at=None, reason=reason), at=at)
+    return case
+
+
+def _observe_as_wished(case: SlotCase, action: PlannedAction, value: SlotValue, *, at: datetime) -> SlotCase:
+    if action.attempts > 0:
+        case = case.close(ActionState.CONFIRMED, "a read shows it", at=at)
+        return shown_as_done(case, action, at=at)
+    case = case.close(ActionState.CANCELLED, "it was so already", at=at)
+    if action.step is Step.GIVE_BACK:
+        return case.with_holds(lambda hold: settle_debt(hold, "somebody else gave it back", at=at))
+    if action.step is Step.TAKE:
+        case = case.with_holds(
+            lambda hold: (
+                moved(hold, HoldState.RELEASED, "somebody else did it first", at=at)
+                if hold.state is HoldState.PENDING and hold.wish == value
+                else hold
+            )
+        )
+    return case
+
+
+def shown_as_done(case: SlotCase, action: PlannedAction, *, at: datetime) -> SlotCase:
+    """The holds after proof that our action happened."""
+    if action.step is Step.GIVE_BACK:
+        return case.with_holds(lambda hold: settle_debt(hold, "given back", at=at))
+    if action.step is Step.TAKE:
+        return case.with_holds(lambda hold: took(hold, action, HoldState.HOLDING, at=at))
+    return case
+
+
+def took(hold: Hold, action: PlannedAction, state: HoldState, *, at: datetime) -> Hold:
+    """The hold once its take is done, if this action did it."""
+    if hold.wish != action.wish or hold.state not in {HoldState.PENDING, HoldState.SENT, HoldState.TAKEN}:
+        return hold
+    takes = hold.takes if hold.state is HoldState.TAKEN else hold.takes + 1
+    return replace(moved(hold, state, "", at=at), takes=takes)
+
+
+def _was_sent(hold: Hold, action: PlannedAction, *, at: datetime) -> Hold:
+    if action.step is Step.TAKE and hold.state is HoldState.TAKEN and hold.wish == action.wish:
+        return moved(hold, HoldState.SENT, "the shop said done, but it did not happen", at=at)
+    return hold
+
+
+def settle_debt(hold: Hold, reason: str, *, at: datetime) -> Hold:
+    """The hold, released if it was owed."""
+    return moved(hold, HoldState.RELEASED, reason, at=at) if hold.state is HoldState.OWED else hold
+
+
+def _not_done(case: SlotCase, action: PlannedAction, *, at: datetime) -> SlotCase:
+    """A read shows that an attempt did nothing: try again, unless that was the last time."""
+    case = replace(case, action=action)
+    if action.attempts < MAX_ATTEMPTS:
+        return case
+    return gave_up(case, action.reason or "it was tried too often and did not happen", at=at)
+
+
+def gave_up(case: SlotCase, reason: str, *, at: datetime) -> SlotCase:
+    """The open action becomes a dead letter: what was not taken is not owed; what is owed stays owed."""
+    action = case.action
+    case = case.close(ActionState.DEAD, reason, at=at)
+    if action is None or action.step is not Step.TAKE:
+        return case
+    return case.with_holds(
+        lambda hold: (
+            moved(hold, HoldState.NEVER_TAKEN, reason, at=at)
+            if hold.state in {HoldState.PENDING, HoldState.SENT} and hold.wish == action.wish
+            else hold
+        )
+    )
+
+
+def _observe_holds(case: SlotCase, value: SlotValue, *, at: datetime) -> SlotCase:
+    """Without an open action, a slot that shows something else than we hold was changed by a person."""
+    if value == case.slot.baseline:
+        case = case.with_holds(lambda hold: settle_debt(hold, "a read shows it given back", at=at))
+    taken = [hold for hold in case.slot.holds if hold.state in TOOK and hold.wish != case.slot.baseline]
+    if any(hold.wish == value for hold in taken) or not taken:
+        return case
+    for hold in taken:
+        case = case.note(hold.rule, f"a person changed {case.slot.ref} back: the rule steps back until it ends")
+    case = case.with_holds(
+        lambda hold: (
+            moved(hold, HoldState.STEPPED_BACK, "a person changed it back", at=at)
+            if hold.state in TOOK and hold.wish != value
+            else hold
+        )
+    )
+    return case.rebased(value)
