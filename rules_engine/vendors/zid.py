@@ -194,6 +194,8 @@ class Zid(Vendor[ZidStore]):
         is_single = len(asked) == 1 and asked[0].id != ALL
         if response.status == 404 and is_single:
             return Reading(missing=asked)
+        if response.status == 404 and _page_number(request.url) > 1:
+            return Reading()  # inferred: products went while we paged, and the list ends before this page
         if error := answers.error_of(self.TITLE, response):
             raise error
         answer = mapping(answers.decode_answer(self.TITLE, response))
@@ -308,10 +310,7 @@ class Zid(Vendor[ZidStore]):
         if following is None:
             return ()
         query = urlsplit(following).query
-        page, before = (
-            number((parse_qs(one).get("page") or ["1"])[0]) or 0 for one in (query, urlsplit(request.url).query)
-        )
-        if page <= before:
+        if _page_number(following) <= _page_number(request.url):
             raise answers.unclear(self.TITLE, response, "with a next page that does not lead on")
         return (self._get(f"{PRODUCTS}?{query}", request.subjects),)
 
@@ -369,6 +368,13 @@ def _subject(word: str, body: dict[str, object]) -> SubjectRef | None:
     subject = SubjectRef(kinds[0], parent_of(body) or id_ if kinds[0] is SubjectKind.PRODUCT else id_)
     answers.checked_id(subject.id, str(subject.kind))
     return subject
+
+
+def _page_number(url: str) -> int | float:
+    try:
+        return number((parse_qs(urlsplit(url).query).get("page") or ["1"])[0]) or 0
+    except ValueError:  # no URL at all
+        return 0
 
 
 def _path(product_id: str) -> str:
