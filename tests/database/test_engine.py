@@ -134,13 +134,13 @@ def test_postgresql_is_refused_until_it_is_there(url: str) -> None:
     "url", ["", "hush", "mysql://u:hush@db/engine", "sqlite://", "sqlite:///:memory:", "sqlite:///x?hush=1", "a://b:c/"]
 )
 def test_any_other_url_is_refused_with_what_to_write(url: str) -> None:
-    with pytest.raises(SettingsError, match="DATABASE_URL .*sqlite:///rules-engine.db") as caught:
+    with pytest.raises(SettingsError, match=r"DATABASE_URL .*sqlite:///rules-engine.db") as caught:
         Database.from_url(url)
     assert "hush" not in str(caught.value)
 
 
 def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DatabaseError, match="nowhere/engine.db cannot be used .*check DATABASE_URL"):
+    with pytest.raises(DatabaseError, match=r"nowhere/engine.db cannot be used .*check DATABASE_URL"):
         Database.from_url(f"sqlite:///{tmp_path}/nowhere/engine.db")
 
 

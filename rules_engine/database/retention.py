@@ -1,0 +1,98 @@
+"""Forgetting: what is old enough goes, in small steps; what still matters stays however old it is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from rules_engine.core.delivery import StoreAlias
+from rules_engine.core.plan import ActionState
+from rules_engine.database.arrivals import DeliveryState
+from rules_engine.database.tables import actions, attempts, deliveries, holds, traces
+
+STEP = 5_000
+"""Rows of a kind that one transaction forgets at most, so that no webhook waits for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long things are kept after they ended. Open holds, waiting deliveries and rulebooks are kept for ever.
+
+    `blind_bodies` is for shops that cannot be read, where a body is the only sight of a product. `keys` are the
+    duplicate keys, with the rest of their rows: longer than any shop goes on delivering the same thing.
+    """
+
+    bodies: timedelta = timedelta(hours=48)
+    blind_bodies: timedelta = timedelta(days=14)
+    keys: timedelta = timedelta(days=14)
+    records: timedelta = timedelta(days=30)
+    ended_holds: timedelta = timedelta(days=400)
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """How many rows of each kind one step forgot."""
+
+    bodies: int = 0
+    deliveries: int = 0
+    traces: int = 0
+    attempts: int = 0
+    holds: int = 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is left to forget; otherwise another step, in a transaction of its own, goes on."""
+        return max(self.bodies, self.deliveries, self.traces, self.attempts, self.holds) < STEP
+
+
+def prune(
+    connection: Connection,
+    *,
+    now: datetime,
+    retention: Retention,
+    blind: Collection[StoreAlias] = (),
+) -> Pruned:
+    """Forget one step of what is too old. `blind` are the stores whose shops cannot be read."""
+    return Pruned(
+        bodies=_prune_bodies(connection, now, retention, blind),
+        deliveries=_delete(connection, deliveries.c.seq, _is_done & (deliveries.c.received_at < now - retention.keys)),
+        traces=_delete(connection, traces.c.id, traces.c.at < now - retention.records),
+        attempts=_delete(
+            connection, attempts.c.id, (attempts.c.started_at < now - retention.records) & ~_is_still_judged
+        ),
+        holds=_delete(connection, holds.c.id, holds.c.ended_at < now - retention.ended_holds),
+    )
+
+
+# Nothing that was accepted is lost, so a delivery that waits is never too old.
+_is_done = deliveries.c.state != DeliveryState.PENDING.value
+
+# An open action learns from its attempts whether it was us, and a dead letter needs them to be judged.
+_is_still_judged = attempts.c.action.in_(
+    sa.select(actions.c.key).where(
+        actions.c.state.in_([state.value for state in ActionState if state.is_open or state is ActionState.DEAD])
+    )
+)
+
+
+def _prune_bodies(connection: Connection, now: datetime, retention: Retention, blind: Collection[StoreAlias]) -> int:
+    is_blind = deliveries.c.store.in_(list(blind))
+    is_old = sa.case(
+        (is_blind, deliveries.c.received_at < now - retention.blind_bodies),
+        else_=deliveries.c.received_at < now - retention.bodies,
+    )
+    oldest = (
+        sa.select(deliveries.c.seq)
+        .where(deliveries.c.body.is_not(None), deliveries.c.received_at < now - retention.bodies, is_old, _is_done)
+        .limit(STEP)
+    )
+    return connection.execute(deliveries.update().where(deliveries.c.seq.in_(oldest)).values(body=None)).rowcount
+
+
+def _delete(connection: Connection, key: sa.Column[int], is_old: sa.ColumnElement[bool]) -> int:
+    oldest = sa.select(key).where(is_old).limit(STEP)
+    return connection.execute(sa.delete(key.table).where(key.in_(oldest))).rowcount
