@@ -1,0 +1,29 @@
+"""A database in memory for functions over a connection; what a test writes is rolled back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+
+from rules_engine.database.tables import metadata
+
+
+@pytest.fixture(scope="session")
+def memory() -> Iterator[sa.Engine]:
+    """An engine with all tables and nothing in them; begin, and roll back."""
+    engine = sa.create_engine("sqlite://", poolclass=sa.StaticPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("PRAGMA foreign_keys = ON")
+        metadata.create_all(connection)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def connection(memory: sa.Engine) -> Iterator[sa.Connection]:
+    """A connection whose transaction is never committed."""
+    with memory.connect() as connection:
+        yield connection
+        connection.rollback()
