@@ -309,10 +309,9 @@ class Zid(Vendor[ZidStore]):
         """The request for the next page. `next` is absolute and http (Zid's documentation): only its query is used."""
         if following is None:
             return ()
-        query = urlsplit(following).query
         if _page_number(following) <= _page_number(request.url):
             raise answers.unclear(self.TITLE, response, "with a next page that does not lead on")
-        return (self._get(f"{PRODUCTS}?{query}", request.subjects),)
+        return (self._get(f"{PRODUCTS}?{urlsplit(following).query}", request.subjects),)
 
     def _categories_shown(self, request: Request, response: Response, found: object) -> Reading:
         """One category of a view, or all of the tree; those asked for that the tree lacks are read by themselves."""
