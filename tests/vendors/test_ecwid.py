@@ -224,7 +224,7 @@ def test_any_answer_is_a_reading_or_an_error_of_ours(
 
 def test_categories_have_members_and_paths() -> None:
     items = [
-        {"id": 7, "name": "Home", "enabled": True, "productIds": [1, 2], "productCount": 9},
+        {"id": 7, "parentId": 0, "name": "Home", "enabled": True, "productIds": [1, 2], "productCount": 9},
         {"id": 8, "parentId": 7, "name": "Shoes", "enabled": False, "productIds": []},
         {"id": 9, "parentId": 99, "name": "Elsewhere", "enabled": True},
     ]
