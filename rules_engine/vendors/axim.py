@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 from zoneinfo import ZoneInfo
@@ -13,7 +12,6 @@ from rules_engine.core.action import (
     Done,
     Interpretation,
     LookAgain,
-    Outcome,
     Reading,
     Request,
     Response,
@@ -94,7 +92,7 @@ class Axim(Vendor[AximStore]):
             if ref.kind is not SubjectKind.BRAND or ref.id == ALL:
                 raise NotPreparedError(f"Axim cannot be asked for {ref}: it documents the read of one brand only.")
             url = f"{self.base_url}/brands/{answers.quoted_id(ref.id, 'brand')}"
-            requests.append(Request("GET", url, self._headers, subjects=(ref,)))
+            requests.append(answers.get(url, self._headers, (ref,)))
         return tuple(requests)
 
     def parse(self, request: Request, response: Response) -> Reading:
@@ -132,9 +130,8 @@ class Axim(Vendor[AximStore]):
         Axim's documentation contradicts itself on partial effects and leaves out the block `data` at will, so nothing
         is computed from it: the same call again does no harm. 404 says that the brand is missing, which is read.
         """
-        return Interpretation(
-            tuple(Outcome(action.key, self._verdict(action.target, response)) for action in request.actions)
-        )
+        brand_id = request.actions[0].target if request.actions else ""  # `prepare` gives every call one brand
+        return answers.for_all(request, self._verdict(brand_id, response))
 
     def _verdict(self, brand_id: str, response: Response) -> Verdict:
         if response.status == 404:
@@ -162,11 +159,10 @@ class Axim(Vendor[AximStore]):
         if kind not in CALLS:
             raise NotPreparedError(f"Axim cannot {kind}: it gives products a brand and takes it.")
         ids = list(dict.fromkeys(answers.checked_id(action.product, "product") for action in actions))
-        body = json.dumps({"id": answers.checked_id(target, "brand"), "productIds": ids}).encode()
-        headers = {**self._headers, "Content-Type": "application/json"}
-        return Request("POST", f"{self.base_url}/brands/{CALLS[kind]}", headers, body, actions=tuple(actions))
+        body = {"id": answers.checked_id(target, "brand"), "productIds": ids}
+        return answers.send("POST", f"{self.base_url}/brands/{CALLS[kind]}", self._headers, body, actions)
 
     @property
     def _headers(self) -> dict[str, str]:
         token = f"{self.settings.token_prefix} {self.settings.token.strip()}".strip()
-        return {"accessToken": token, "Accept": "application/json"}
+        return {"accessToken": token}

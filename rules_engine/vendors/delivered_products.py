@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
 from typing import Any, Final, TypeVar
+from zoneinfo import ZoneInfo
 
 import jmespath
 from jmespath.exceptions import JMESPathError
@@ -56,6 +57,15 @@ class DeliveredSettings(StoreSettings):
                 raise ValueError(f"there is no field {name!r} to map; there are {', '.join(sorted(MAPPABLE))}")
             _search_of(expression)
         return fields
+
+    @field_validator("time_zone")
+    @classmethod
+    def _the_time_zone_exists(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (LookupError, ValueError, OSError) as error:  # OSError: the name of a directory of zones
+            raise ValueError(f"there is no time zone {name!r}; write one like Europe/Oslo") from error
+        return name
 
     @property
     def mapped_fields(self) -> frozenset[str]:

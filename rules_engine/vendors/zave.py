@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 from zoneinfo import ZoneInfo
@@ -127,7 +126,7 @@ class Zave(Vendor[ZaveStore]):
             return self._shown(request, response)
         if response.status == 404:
             return Interpretation(_taken_apart(request.actions))
-        return Interpretation(tuple(Outcome(action.key, error) for action in request.actions))
+        return answers.for_all(request, error)
 
     def _delivered(self, body: Mapping[str, object]) -> Snapshot | str:
         tenant = identity(body.get("tenant"))
@@ -145,12 +144,8 @@ class Zave(Vendor[ZaveStore]):
             raise NotPreparedError(f"Zave cannot {kind}: it adds products to collections and removes them.")
         path = f"/v2/product/category/{answers.quoted_id(target, 'category')}/products/{CALLS[kind]}"
         ids = list(dict.fromkeys(answers.checked_id(action.product, "product") for action in actions))
-        headers = {
-            self.settings.auth_header: self.settings.auth_value.strip(),
-            "Content-Type": "application/json",
-            "Accept": "application/json",
-        }
-        return Request("PUT", self.base_url + path, headers, json.dumps(ids).encode(), actions=tuple(actions))
+        headers = {self.settings.auth_header: self.settings.auth_value.strip()}
+        return answers.send("PUT", self.base_url + path, headers, ids, actions)
 
     def _shown(self, request: Request, response: Response) -> Interpretation:
         if not request.actions:
@@ -159,7 +154,7 @@ class Zave(Vendor[ZaveStore]):
         try:
             members = self._members(response, collection)
         except TemporaryError as error:
-            return Interpretation(tuple(Outcome(action.key, error) for action in request.actions))
+            return answers.for_all(request, error)
         outcomes: list[Outcome] = []
         for action in request.actions:
             is_member = action.product in members
