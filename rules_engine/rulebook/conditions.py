@@ -1,0 +1,314 @@
+"""Conditions as YAML writes them → compiled conditions, with the fields that they use and where."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from rules_engine.core import expression
+from rules_engine.core.condition import (
+    All,
+    AnyOf,
+    Condition,
+    Expression,
+    Happens,
+    Meaning,
+    NoneOf,
+    Test,
+    Transition,
+)
+from rules_engine.core.explain import closest
+from rules_engine.core.fields import MOMENT_ROOTS, ROOTS, FieldType, fields_below, read_path, subject_fields
+from rules_engine.core.problem import Place
+from rules_engine.core.subject import SubjectKind
+from rules_engine.core.traps import lint
+from rules_engine.core.words import Change, Emptiness, Word
+
+from .report import Report
+from .vocabulary import ORDERS, SEVERAL, check_word, emptiness, read_ends, read_value, read_values
+from .yaml import ListNode, MapNode, Node, ScalarNode
+
+MAX_PARTS = 5000
+"""Of one condition with its meanings written out, so that meanings of meanings cannot grow without bounds."""
+MAX_LEVELS = 50
+
+_Group = type[All] | type[AnyOf] | type[NoneOf]
+_GROUPS: Mapping[str, _Group] = {"all": All, "any": AnyOf, "none": NoneOf}
+_EVENTS = ("created", "deleted")
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A field that a condition looks at, and where. `field` is empty for `happens`. `via` is the meaning it is in."""
+
+    field: str
+    place: Place
+    is_moment: bool = False
+    via: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A compiled condition with what it uses; `parts` and `levels` are its size with meanings written out."""
+
+    condition: Condition
+    uses: tuple[Use, ...] = ()
+    parts: int = 1
+    levels: int = 1
+
+
+class Conditions:
+    """Reads the conditions of all files, which share their meanings.
+
+    `is_partial` says that some file could not be read, so that an unknown meaning may be in there.
+    """
+
+    def __init__(self, report: Report, meanings: Mapping[str, Node], *, is_partial: bool = False) -> None:
+        self._report = report
+        self._meanings = meanings
+        self._is_partial = is_partial
+        self._built: dict[str, Built | None] = {}
+        self._open: list[str] = []
+        self._level = 0
+
+    def read(self, node: Node, about: SubjectKind | None) -> Built | None:
+        """A condition; None if something in it is wrong, which is reported. `about` None: a meaning, for any rule."""
+        if self._level >= MAX_LEVELS:
+            return self._refuse_size(node.place)
+        self._level += 1
+        try:
+            return self._read(node, about)
+        finally:
+            self._level -= 1
+
+    def _read(self, node: Node, about: SubjectKind | None) -> Built | None:
+        match node:
+            case ScalarNode():
+                return self._meaning(node)
+            case ListNode():
+                advice = "write `all:`, `any:` or `none:` before the list"
+                self._report.error(node.place, "wrong-shape", "a list alone does not say how it counts", advice)
+                return None
+            case MapNode():
+                return self._map(node, about)
+
+    def meaning(self, name: str) -> Built | None:
+        """A meaning by its name, compiled once; its problems are reported once, where it stands."""
+        if name not in self._built:
+            self._open.append(name)
+            self._built[name] = self.read(self._meanings[name], None)
+            self._open.pop()
+        return self._built[name]
+
+    def _meaning(self, node: ScalarNode) -> Built | None:
+        name = node.text.strip()
+        if node.is_null or not name:
+            self._report.error(node.place, "missing-value", "a condition is missing here", "write `field: value`")
+            return None
+        if name not in self._meanings:
+            if not self._is_partial:
+                self._unknown_meaning(node, name)
+            return None
+        if name in self._open:
+            circle = " → ".join([*self._open[self._open.index(name) :], name])
+            said = f"this meaning goes round in a circle: {circle}"
+            self._report.error(node.place, "meaning-circle", said, "a meaning cannot use itself")
+            return None
+        built = self.meaning(name)
+        if built is None:
+            return None
+        uses = tuple(dict.fromkeys(replace(use, place=node.place, via=name) for use in built.uses))
+        return self._sized(Built(Meaning(name, built.condition), uses, built.parts + 1, built.levels + 1), node.place)
+
+    def _unknown_meaning(self, node: ScalarNode, name: str) -> None:
+        looks_like_expression = re.search(r"[=<>!&|()]|\b(?:product|category)\.", name) is not None
+        advice = "for an expression write `jmespath:` before it" if looks_like_expression else ""
+        near = () if looks_like_expression else self._meanings
+        self._report.unknown(node, "unknown-meaning", "there is no meaning", near, advice)
+
+    def _map(self, node: MapNode, about: SubjectKind | None) -> Built | None:
+        if not node.entries:
+            self._report.error(node.place, "missing-value", "a condition is missing here", "write `field: value`")
+            return None
+        return self._join(All, [self._entry(key, value, about) for key, value in node], node.place)
+
+    def _join(self, kind: _Group, parts: Iterable[Built | None], place: Place, *, keeps: bool = False) -> Built | None:
+        """Parts as one condition; an `all` of one part is that part, unless it was written out (`keeps`)."""
+        found = list(parts)
+        sound = [part for part in found if part is not None]
+        if len(sound) < len(found):
+            return None
+        if len(sound) == 1 and not keeps:
+            return sound[0]
+        uses = tuple(use for part in sound for use in part.uses)
+        size, levels = 1 + sum(part.parts for part in sound), 1 + max(part.levels for part in sound)
+        return self._sized(Built(kind(tuple(part.condition for part in sound)), uses, size, levels), place)
+
+    def _sized(self, built: Built, place: Place) -> Built | None:
+        if built.parts <= MAX_PARTS and built.levels <= MAX_LEVELS:
+            return built
+        return self._refuse_size(place)
+
+    def _refuse_size(self, place: Place) -> Built | None:
+        said = f"with its meanings written out, this has more than {MAX_PARTS} parts or {MAX_LEVELS} levels"
+        self._report.error(place, "condition-too-large", said, "use fewer meanings inside of meanings")
+        return None
+
+    def _entry(self, key: ScalarNode, value: Node, about: SubjectKind | None) -> Built | None:
+        if key.text in _GROUPS:
+            return self._group(key, value, about)
+        if key.text == "jmespath":
+            return self._jmespath(value, about)
+        if key.text == "happens":
+            return self._happens(key, value)
+        return self._field(key, value, about)
+
+    def _group(self, key: ScalarNode, value: Node, about: SubjectKind | None) -> Built | None:
+        if not isinstance(value, ListNode) or not value.items:
+            said = f"`{key.text}` takes a list of conditions"
+            self._report.error(value.place, "wrong-shape", said, "write each in a line of its own, after `- `")
+            return None
+        parts = [self.read(item, about) for item in value.items]
+        return self._join(_GROUPS[key.text], parts, key.place, keeps=True)
+
+    def _jmespath(self, value: Node, about: SubjectKind | None) -> Built | None:
+        if not isinstance(value, ScalarNode):
+            said = "an expression is text"
+            self._report.error(value.place, "wrong-shape", said, "put it in double quotes, or in a block after `|`")
+            return None
+        faults = lint(value.text, about=about)
+        for fault in faults:
+            self._report.fault(value, fault)
+        text = value.text.strip()
+        return None if faults else Built(Expression(text), self._uses_of(text, value))
+
+    def _uses_of(self, text: str, node: ScalarNode) -> tuple[Use, ...]:
+        uses = []
+        for field in sorted(expression.fields_in(text)):
+            root, _, name = field.partition(".")
+            place = self._report.place_in(node, max(0, node.text.find(field)), len(field)) if name else node.place
+            uses.append(Use(field, place, root in MOMENT_ROOTS))
+        return tuple(uses)
+
+    def _happens(self, key: ScalarNode, value: Node) -> Built | None:
+        if isinstance(value, ScalarNode) and value.text in _EVENTS:
+            return Built(Happens(value.text), (Use("", key.place, is_moment=True),))
+        if isinstance(value, ScalarNode):
+            self._report.unknown(value, "unknown-event", "`happens` does not know", _EVENTS)
+        else:
+            self._report.error(value.place, "wrong-shape", "`happens` takes one word", "write created or deleted")
+        return None
+
+    def _field(self, key: ScalarNode, value: Node, about: SubjectKind | None) -> Built | None:
+        found = self._left_side(key, about)
+        if found is None:
+            return None
+        kind, uses = found
+        if isinstance(value, ListNode):
+            word = "contains_any" if kind in {FieldType.NAMES, FieldType.IDS} else "one_of"
+            said = "a list alone does not say how it counts"
+            self._report.error(value.place, "wrong-shape", said, f"write `{key.text[:60]}: {{{word}: […]}}`")
+            return None
+        if isinstance(value, MapNode):
+            if not value.entries:
+                self._report.error(value.place, "missing-value", "a word is missing here", "write `is: …`")
+                return None
+            built = [self._worded(key, word, node, kind, uses) for word, node in value]
+            return self._join(All, built, key.place)
+        return self._test(key, Word.IS, key, value, kind, uses)
+
+    def _left_side(self, key: ScalarNode, about: SubjectKind | None) -> tuple[FieldType, tuple[Use, ...]] | None:
+        """The type of what stands on the left, and the fields that it uses."""
+        text = key.text.strip()
+        where = read_path(text)
+        if where is not None:
+            kind = where.type_of(about)
+            if kind is None:
+                self._unknown_field(key, text, [f"{where.root}.{name}" for name in fields_below(where.root, about)])
+                return None
+            return kind, (Use(where.field, key.place, where.is_moment),)
+        if re.fullmatch(r"[\w. -]*", text):
+            known = [f"{about or SubjectKind.PRODUCT}.{name}" for name in subject_fields(about)]
+            self._unknown_field(key, text, known)
+            return None
+        faults = lint(text, about=about, is_condition=False)
+        for fault in faults:
+            self._report.fault(key, fault)
+        return None if faults else (FieldType.ANY, self._uses_of(text, key))
+
+    def _unknown_field(self, key: ScalarNode, text: str, known: list[str]) -> None:
+        said = f'there is no field "{text[:60]}"'
+        by_name = {name.split(".", 1)[1]: name for name in known}
+        near = closest(text, known) or by_name.get(closest(text, by_name), "")
+        if text in self._meanings:
+            advice = f"`{text}` is a meaning: write it alone, as in `all: [{text}]`"
+        elif near and "." in text and read_path(text) is None and text.split(".", 1)[0] in ROOTS:
+            advice = f"{near} has nothing below it"
+        else:
+            advice = f"did you mean `{near}`?" if near else f"there are: {', '.join(known)}"
+        self._report.error(key.place, "unknown-field", said, advice)
+
+    def _worded(
+        self, key: ScalarNode, word: ScalarNode, value: Node, kind: FieldType, uses: tuple[Use, ...]
+    ) -> Built | None:
+        if word.text in set(Word):
+            return self._test(key, Word(word.text), word, value, kind, uses)
+        if word.text in set(Change):
+            return self._transition(key, Change(word.text), word, value, kind, uses)
+        self._report.unknown(word, "unknown-word", "there is no word", [*Word, *Change])
+        return None
+
+    def _test(  # noqa: PLR0917 — one line of a rule: its field, word, value, and where each stands
+        self, key: ScalarNode, word: Word, at: ScalarNode, value: Node, kind: FieldType, uses: tuple[Use, ...]
+    ) -> Built | None:
+        field = key.text.strip()
+        blank = emptiness(value) if word in {Word.IS, Word.IS_NOT} else None
+        if blank is not None:
+            is_empty = (blank is Emptiness.EMPTY) == (word is Word.IS)
+            word = Word.EMPTY if is_empty else Word.NOT_EMPTY
+        if not check_word(self._report, at, word, kind, field):
+            return None
+        if blank is not None:
+            return Built(Test(field, word), uses)
+        if word in {Word.EMPTY, Word.NOT_EMPTY}:
+            flag = read_value(self._report, value, FieldType.FLAG)
+            opposite = Word.NOT_EMPTY if word is Word.EMPTY else Word.EMPTY
+            return None if flag is None else Built(Test(field, word if flag.value else opposite), uses)
+        if word is Word.BETWEEN:
+            ends = read_ends(self._report, value, kind)
+            return None if ends is None else Built(Test(field, word, ends), uses)
+        if word in SEVERAL:
+            values = read_values(self._report, value, kind)
+            return None if values is None else Built(Test(field, word, values), uses)
+        one = read_value(self._report, value, kind, needs_order=word in ORDERS)
+        return None if one is None else Built(Test(field, word, one), uses)
+
+    def _transition(  # noqa: PLR0917 — see above
+        self, key: ScalarNode, word: Change, at: ScalarNode, value: Node, kind: FieldType, uses: tuple[Use, ...]
+    ) -> Built | None:
+        field = key.text.strip()
+        where = read_path(field)
+        if where is not None and (where.root in {"store", "now", *MOMENT_ROOTS} or where.name == "raw"):
+            said = f"changes of {where.field} are not watched"
+            self._report.error(at.place, "word-does-not-fit", said, "watch a field of the product or category")
+            return None
+        if not check_word(self._report, at, word, kind, field):
+            return None
+        moments = tuple(replace(use, is_moment=True) for use in uses)
+        if word is Change.CHANGES:
+            flag = read_value(self._report, value, FieldType.FLAG)
+            if flag is not None and flag.value is not True:
+                self._report.error(value.place, "wrong-type", "`changes` takes true", "use `none:` for the opposite")
+                return None
+            return None if flag is None else Built(Transition(field, word), moments)
+        blank = emptiness(value) if word in {Change.BECOMES, Change.WAS} else None
+        if blank is None and kind in {FieldType.NAMES, FieldType.IDS, FieldType.OBJECTS}:
+            said = f"a list becomes `empty` or `not_empty`; {field} is {kind.value}"
+            self._report.error(value.place, "word-does-not-fit", said, "to watch one name: `contains:` alone")
+            return None
+        if blank is not None:
+            return Built(Transition(field, word, blank), moments)
+        is_crossing = word in {Change.RISES_ABOVE, Change.FALLS_BELOW}
+        one = read_value(self._report, value, kind, needs_order=is_crossing)
+        return None if one is None else Built(Transition(field, word, one), moments)

@@ -1,0 +1,144 @@
+"""The lines of `do` → effects with their targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rules_engine.core.problem import Place
+from rules_engine.core.rule import Effect, EffectKind, Every, Identified, Named, Target, Under
+from rules_engine.core.subject import SubjectKind
+
+from .report import Report
+from .yaml import ListNode, MapNode, Node, ScalarNode
+
+CATEGORY_KINDS = frozenset({EffectKind.ADD_TO_CATEGORY, EffectKind.REMOVE_FROM_CATEGORY})
+MEMBERSHIP_KINDS = CATEGORY_KINDS | {EffectKind.EMPTY_CATEGORY}
+_WITH_TARGET = CATEGORY_KINDS | {EffectKind.ASSIGN_BRAND}
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedEffect:
+    """An effect, and where each of its targets stands."""
+
+    effect: Effect
+    place: Place
+    targets: tuple[tuple[Target, Place], ...] = ()
+
+
+class Effects:
+    """Reads `do`."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+
+    def read(self, node: Node, about: SubjectKind) -> tuple[PlacedEffect, ...] | None:
+        """The effects; None if one is wrong, which is reported."""
+        items = node.items if isinstance(node, ListNode) else (node,)
+        if not items or (isinstance(node, ScalarNode) and node.is_null):
+            self._report.error(node.place, "missing-value", "an action is missing here", f"one of {_known(about)}")
+            return None
+        found = [self._effect(item, about) for item in items]
+        sound = [effect for effect in found if effect is not None]
+        return tuple(sound) if len(sound) == len(found) else None
+
+    def _effect(self, node: Node, about: SubjectKind) -> PlacedEffect | None:
+        if isinstance(node, ScalarNode):
+            kind = self._kind(node, about)
+            if kind in _WITH_TARGET:
+                what = "a brand" if kind is EffectKind.ASSIGN_BRAND else "a category"
+                self._report.error(node.place, "missing-value", f"`{kind}` needs {what}", f"write `{kind}: NAME`")
+                return None
+            return PlacedEffect(Effect(kind, place=node.place), node.place) if kind else None
+        if not isinstance(node, MapNode) or len(node.entries) != 1:
+            self._report.error(node.place, "wrong-shape", "one action stands in each line of `do`", "write `- action`")
+            return None
+        key, value = node.entries[0]
+        kind = self._kind(key, about)
+        if kind is None:
+            return None
+        if kind not in _WITH_TARGET:
+            said = f"`{kind}` takes nothing after it"
+            self._report.error(value.place, "wrong-shape", said, f"write `- {kind}` alone")
+            return None
+        targets = self._targets(value, kind)
+        if targets is None:
+            return None
+        effect = Effect(kind, tuple(target for target, _ in targets), key.place)
+        return PlacedEffect(effect, key.place, targets)
+
+    def _kind(self, node: ScalarNode, about: SubjectKind) -> EffectKind | None:
+        if node.text not in set(EffectKind):
+            self._report.unknown(node, "unknown-action", "there is no action", EffectKind)
+            return None
+        kind = EffectKind(node.text)
+        if (kind is EffectKind.EMPTY_CATEGORY) == (about is SubjectKind.CATEGORY):
+            return kind
+        subject = "products" if about is SubjectKind.PRODUCT else "categories"
+        said = f"a rule about {subject} cannot `{kind}`"
+        advice = f"it can: {_known(about)}"
+        if kind is EffectKind.EMPTY_CATEGORY:
+            advice = f"write `about: category`; or {advice}"
+        self._report.error(node.place, "wrong-subject", said, advice)
+        return None
+
+    def _targets(self, node: Node, kind: EffectKind) -> tuple[tuple[Target, Place], ...] | None:
+        is_list = isinstance(node, ListNode) and kind in CATEGORY_KINDS
+        items = node.items if isinstance(node, ListNode) and is_list else (node,)
+        if not items:
+            self._report.error(node.place, "missing-value", "the list is empty", "write at least one category")
+            return None
+        found = [self._target(item, kind) for item in items]
+        if None in found:
+            return None
+        return tuple((target, item.place) for target, item in zip(found, items, strict=True) if target is not None)
+
+    def _target(self, node: Node, kind: EffectKind) -> Target | None:
+        takes_out = kind is EffectKind.REMOVE_FROM_CATEGORY
+        if isinstance(node, ScalarNode):
+            if node.is_plain and node.text == "all":
+                return Every() if takes_out else self._only_for_taking_out(node, kind)
+            return self._named(node)
+        if isinstance(node, MapNode) and len(node.entries) == 1:
+            key, value = node.entries[0]
+            if key.text == "id":
+                return self._identified(value)
+            if key.text == "under" and kind in CATEGORY_KINDS:
+                return self._under(value) if takes_out else self._only_for_taking_out(key, kind)
+            words = ["id", "under"] if takes_out else ["id"]
+            self._report.unknown(key, "unknown-key", "a target has no key", words)
+            return None
+        wanted = "a name, {id: …}, {under: NAME}, a list of these, or all" if takes_out else "a name or {id: …}"
+        self._report.error(node.place, "wrong-shape", f"`{kind}` does not take this", f"write {wanted}")
+        return None
+
+    def _only_for_taking_out(self, node: ScalarNode, kind: EffectKind) -> Target | None:
+        said = f"`{node.text}` does not say which category `{kind}` means"
+        self._report.error(node.place, "wrong-target", said, "name the category")
+        return None
+
+    def _named(self, node: ScalarNode) -> Named | None:
+        if node.is_null or not node.text.strip():
+            self._report.error(node.place, "missing-value", "a name is missing here", "write a name, or {id: …}")
+            return None
+        return Named(node.text.strip())
+
+    def _identified(self, node: Node) -> Identified | None:
+        if not isinstance(node, ScalarNode) or node.is_null or not node.text.strip():
+            self._report.error(node.place, "missing-value", "an id is missing here", "write `{id: 9691094}`")
+            return None
+        return Identified(node.text.strip())
+
+    def _under(self, node: Node) -> Under | None:
+        if isinstance(node, MapNode) and [key.text for key, _ in node] == ["id"]:
+            inner: Named | Identified | None = self._identified(node.entries[0][1])
+        elif isinstance(node, ScalarNode):
+            inner = self._named(node)
+        else:
+            self._report.error(node.place, "wrong-shape", "`under` takes one category", "write `{under: NAME}`")
+            return None
+        return Under(inner) if inner else None
+
+
+def _known(about: SubjectKind) -> str:
+    is_category = about is SubjectKind.CATEGORY
+    return ", ".join(kind for kind in EffectKind if (kind is EffectKind.EMPTY_CATEGORY) == is_category)

@@ -1,0 +1,68 @@
+"""Reading rule and store files from disk, as text with the path that messages name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rules_engine.core.errors import RulebookError
+from rules_engine.core.problem import Place, Problem
+
+from .yaml import MAX_BYTES
+
+_NOT_RULES = frozenset({"tests", "library"})
+
+
+def read_rule_texts(folder: Path) -> dict[str, str]:
+    """The rule files below a folder: `rules/featured.yaml` → text, sorted by path.
+
+    Left out are stores.yaml, and the folders `tests` and `library`. Raises `RulebookError` for a folder that is not
+    there, and with every file that cannot be read.
+    """
+    root = folder.resolve()
+    if not root.is_dir():
+        raise RulebookError([_problem(str(folder), "no-such-folder", "there is no folder of rules here")])
+    texts: dict[str, str] = {}
+    problems: list[Problem] = []
+    for file in sorted(_rule_files(root)):
+        shown = f"{root.name}/{file.relative_to(root).as_posix()}"
+        try:
+            texts[shown] = read_text(file, shown_as=shown)
+        except RulebookError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise RulebookError(problems)
+    return dict(sorted(texts.items()))
+
+
+def read_text(file: Path, *, shown_as: str | None = None) -> str:
+    """The text of one file, UTF-8. Raises `RulebookError` if it is not there, not text, or larger than 1 MiB."""
+    shown = shown_as or str(file)
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        said = f"the file cannot be read: {error.strerror or type(error).__name__}"
+        raise RulebookError([_problem(shown, "unreadable-file", said)]) from error
+    if len(content) > MAX_BYTES:
+        raise RulebookError([_problem(shown, "too-large", "the file is larger than 1 MiB", "split it")])
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        said = "a byte here is not UTF-8"
+        raise RulebookError([_problem(shown, "not-utf-8", said, "save the file as UTF-8", line)]) from error
+
+
+def _rule_files(root: Path) -> Iterator[Path]:
+    for file in root.rglob("*"):
+        inside = file.relative_to(root).parts
+        if file.suffix not in {".yaml", ".yml"} or not file.is_file():
+            continue
+        is_hidden = any(part.startswith(".") for part in inside)
+        if not is_hidden and inside[0] not in _NOT_RULES and inside != ("stores.yaml",):
+            yield file
+
+
+def _problem(path: str, code: str, message: str, advice: str = "", line: int = 1) -> Problem:
+    return Problem(Place(path, line, 1), code, message, help=advice)

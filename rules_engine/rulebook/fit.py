@@ -1,0 +1,172 @@
+"""For which stores a rule can run: what each vendor can do, which fields it fills, and what it cannot give back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from rules_engine.core.action import ActionKind
+from rules_engine.core.delivery import StoreAlias
+from rules_engine.core.explain import listed
+from rules_engine.core.problem import Place
+from rules_engine.core.rule import EffectKind, Every, Named, Target, Trigger, Under
+from rules_engine.core.store import Store
+from rules_engine.core.subject import SubjectKind
+from rules_engine.core.words import fold
+
+from .conditions import Use
+from .effects import CATEGORY_KINDS, MEMBERSHIP_KINDS, PlacedEffect
+from .report import Report
+from .vendor import VendorSpec, add_may_change_more, called
+from .yaml import ScalarNode
+
+_EXEMPT = frozenset({"id", "raw"})
+"""Every shop has ids, and `raw` is whatever the shop sends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a rule asks of a store."""
+
+    code: ScalarNode
+    about: SubjectKind
+    trigger: Trigger
+    effects: tuple[PlacedEffect, ...]
+    uses: tuple[Use, ...]
+    puts_back: bool
+    says_afterwards: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why a rule cannot run for a store, in a sentence, and where the rule asks for it."""
+
+    place: Place
+    code: str
+    message: str
+    advice: str = ""
+
+
+class Fit:
+    """Finds the stores of each rule."""
+
+    def __init__(self, report: Report, stores: Sequence[Store], vendors: Mapping[str, VendorSpec]) -> None:
+        self._report = report
+        self._stores = {store.alias: store for store in stores}
+        self._specs = {store.alias: vendors[store.settings.vendor] for store in stores}
+
+    @property
+    def aliases(self) -> tuple[StoreAlias, ...]:
+        """All stores, in the order of stores.yaml."""
+        return tuple(self._stores)
+
+    def named(self, needs: Needs, aliases: Sequence[StoreAlias]) -> tuple[StoreAlias, ...]:
+        """The stores that the rule names; whatever stands in the way of one is an error."""
+        for alias in aliases:
+            for obstacle in self._obstacles(needs, alias):
+                self._report.error(obstacle.place, obstacle.code, obstacle.message, obstacle.advice)
+        self._check_afterwards(needs, aliases)
+        return tuple(aliases)
+
+    def able(self, needs: Needs) -> tuple[tuple[StoreAlias, ...], dict[StoreAlias, str]]:
+        """The stores that can do all that the rule asks, and why each of the others is left out."""
+        found: list[StoreAlias] = []
+        left_out: dict[StoreAlias, str] = {}
+        for alias in self._stores:
+            reasons = list(dict.fromkeys(obstacle.message for obstacle in self._obstacles(needs, alias)))
+            if reasons:
+                left_out[alias] = "; ".join(reasons)
+            else:
+                found.append(alias)
+        if not found:
+            advice = ". ".join(left_out.values()) or "add a store to stores.yaml"
+            self._report.error(needs.code.place, "no-store", "no store can run this rule", advice)
+        self._check_afterwards(needs, found)
+        return tuple(found), left_out
+
+    def warn_of_names(self, needs: Needs, aliases: Sequence[StoreAlias]) -> None:
+        """Warn of names that a shop which cannot be asked for its categories gives no id to."""
+        for alias in aliases:
+            if self._specs[alias].CAPABILITIES.can_read_categories:
+                continue
+            known = {fold(name) for name in self._stores[alias].settings.names.categories}
+            for effect in needs.effects:
+                for target, place in effect.targets if effect.effect.kind in CATEGORY_KINDS else ():
+                    if isinstance(target, Named) and fold(target.name) not in known:
+                        self._warn_of_name(alias, target, place)
+
+    def _warn_of_name(self, alias: StoreAlias, target: Named, place: Place) -> None:
+        said = f'{self._called(alias)} cannot be asked which category "{target.name[:60]}" is, so the rule waits there'
+        advice = f"give its id in stores.yaml: `names: {{categories: {{{target.name[:60]}: …}}}}`"
+        self._report.warn(place, "unknown-category", said, advice)
+
+    def _called(self, alias: StoreAlias) -> str:
+        return called(self._stores[alias], self._specs[alias])
+
+    def _obstacles(self, needs: Needs, alias: StoreAlias) -> Iterator[Obstacle]:
+        spec, name = self._specs[alias], self._called(alias)
+        for effect in needs.effects:
+            yield from _missing_actions(effect, spec, name, puts_back=needs.puts_back)
+            for target, place in effect.targets:
+                yield from _missing_tree(target, place, spec, name)
+        mapped: frozenset[str] = getattr(self._stores[alias].settings, "mapped_fields", frozenset())
+        yield from _missing_fields(needs, spec, name, spec.FIELDS | mapped)
+
+    def _check_afterwards(self, needs: Needs, aliases: Sequence[StoreAlias]) -> None:
+        """Where adding changes more than the membership, giving back is not harmless: the rule must say it."""
+        changes_membership = any(effect.effect.kind in MEMBERSHIP_KINDS for effect in needs.effects)
+        if needs.trigger is not Trigger.WHILE or needs.says_afterwards or not changes_membership:
+            return
+        risky = [alias for alias in aliases if add_may_change_more(self._specs[alias])]
+        if risky:
+            names = listed(self._called(alias) for alias in risky)
+            said = (
+                f"in {names}, adding a product to a category may change more of it, so the rule must say `afterwards:`"
+            )
+            advice = "write `afterwards: put back` or `afterwards: leave`"
+            self._report.error(needs.code.place, "say-afterwards", said, advice)
+
+
+def _missing_actions(effect: PlacedEffect, spec: VendorSpec, name: str, *, puts_back: bool) -> Iterator[Obstacle]:
+    kind, able = effect.effect.kind, spec.CAPABILITIES.actions
+    is_empty = kind is EffectKind.EMPTY_CATEGORY
+    forward = ActionKind.REMOVE_FROM_CATEGORY if is_empty else ActionKind(kind.value)
+    if forward not in able or (is_empty and not spec.CAPABILITIES.can_empty_category):
+        yield Obstacle(effect.place, "cannot-do", f"{name} cannot {_spoken(kind)}", f"it can: {_can(spec)}")
+    elif puts_back and not kind.actions <= able:
+        missing = listed(_spoken(action) for action in sorted(kind.actions - able))
+        said = f"{name} cannot put this back: it cannot {missing}"
+        yield Obstacle(effect.place, "cannot-put-back", said, "write `afterwards: leave`")
+
+
+def _missing_tree(target: Target, place: Place, spec: VendorSpec, name: str) -> Iterator[Obstacle]:
+    if isinstance(target, Under) and not spec.CAPABILITIES.can_read_categories:
+        said = f"{name} cannot be asked which categories lie below another"
+        yield Obstacle(place, "cannot-do", said, "name the categories")
+    if isinstance(target, Under | Every) and "product.category_ids" not in spec.FIELDS:
+        said = f"{name} does not show which categories a product is in"
+        yield Obstacle(place, "cannot-do", said, "name the categories")
+
+
+def _missing_fields(needs: Needs, spec: VendorSpec, name: str, fields: frozenset[str]) -> Iterator[Obstacle]:
+    seen: set[str] = set()
+    for use in needs.uses:
+        root, _, field = use.field.partition(".")
+        wanted = f"{needs.about}.{field}" if root == "before" else use.field
+        is_ours = root in {"product", "category", "before"} and field and field not in _EXEMPT
+        if not is_ours or wanted in fields or wanted in seen:
+            continue
+        seen.add(wanted)
+        via = f' (used by "{use.via}")' if use.via else ""
+        shown = sorted(known for known in fields if known.startswith(f"{needs.about}."))
+        advice = f"{spec.TITLE} has: {', '.join(shown)}" if shown else f"{spec.TITLE} shows nothing of a {needs.about}"
+        yield Obstacle(use.place, "lacks-field", f"{name} has no {wanted}{via}", advice)
+
+
+def _spoken(kind: EffectKind | ActionKind) -> str:
+    return kind.value.replace("_", " ")
+
+
+def _can(spec: VendorSpec) -> str:
+    kinds = [action.value for action in sorted(spec.CAPABILITIES.actions)]
+    return ", ".join([*kinds, *(["empty_category"] if spec.CAPABILITIES.can_empty_category else [])])

@@ -1,0 +1,238 @@
+"""One rule as YAML writes it → a compiled rule."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from typing import TypeVar
+
+from rules_engine.core.delivery import StoreAlias
+from rules_engine.core.fields import subject_fields
+from rules_engine.core.rule import Afterwards, Mode, Rule, RuleCode, Trigger
+from rules_engine.core.subject import SubjectKind
+
+from .conditions import Built, Conditions, Use
+from .effects import Effects, PlacedEffect
+from .fit import Fit, Needs
+from .report import Report
+from .yaml import ListNode, MapNode, Node, ScalarNode
+
+E = TypeVar("E", bound=StrEnum)
+
+KEYS = (
+    *("title", "about", "stores", "while", "as_soon_as", "unless", "do"),
+    *("mode", "because", "afterwards", "first_sight"),
+)
+"""The keys of a rule."""
+
+_CODE = re.compile(r"\w[\w-]{0,99}")
+_ABOUT = (SubjectKind.PRODUCT, SubjectKind.CATEGORY)
+
+
+class Rules:
+    """Reads rules. `left_out` grows with every rule that does not name its stores."""
+
+    def __init__(self, report: Report, conditions: Conditions, effects: Effects, fit: Fit) -> None:
+        self._report = report
+        self._conditions = conditions
+        self._effects = effects
+        self._fit = fit
+        self._left_out: dict[RuleCode, Mapping[StoreAlias, str]] = {}
+
+    @property
+    def left_out(self) -> Mapping[RuleCode, Mapping[StoreAlias, str]]:
+        """For each rule without `stores:`, the stores that it does not run for, and why."""
+        return dict(self._left_out)
+
+    def read(self, code: ScalarNode, node: Node, *, order: int) -> Rule | None:
+        """The rule; None if something is wrong with it, which is reported."""
+        if not _CODE.fullmatch(code.text):
+            said = f'"{code.text[:60]}" cannot be the code of a rule'
+            self._report.error(code.place, "bad-code", said, "use letters, digits, - and _; put words into `title:`")
+            return None
+        if not isinstance(node, MapNode):
+            advice = "write `while:` or `as_soon_as:`, and `do:`"
+            self._report.error(node.place, "wrong-shape", "a rule is a map", advice)
+            return None
+        return self._rule(code, node, order)
+
+    def _rule(self, code: ScalarNode, node: MapNode, order: int) -> Rule | None:
+        for key, _ in node:
+            if key.text not in KEYS:
+                self._report.unknown(key, "unknown-key", "a rule has no key", KEYS)
+        about = self._about(node)
+        trigger = self._trigger(code, node)
+        effects = self._do(code, node, about or SubjectKind.PRODUCT)
+        condition = self._condition(node, trigger, about) if trigger else None
+        unless = self._unless(node, about)
+        mode = self._mode(code, node)
+        afterwards = self._afterwards(node, trigger)
+        acts_at_first_sight = self._first_sight(node, trigger)
+        aliases = self._stores(node)
+        title, because = self._text(node, "title"), self._text(node, "because")
+        is_unless_wrong = node.key("unless") is not None and unless is None
+        if about is None or trigger is None or effects is None or condition is None or is_unless_wrong or mode is None:
+            return None
+        if aliases is None and node.key("stores") is not None:
+            return None
+        uses = (*condition.uses, *(unless.uses if unless else ()))
+        puts_back = trigger is Trigger.WHILE and afterwards is Afterwards.PUT_BACK
+        says = node.key("afterwards") is not None
+        needs = Needs(code, about, trigger, effects, uses, puts_back=puts_back, says_afterwards=says)
+        return Rule(
+            code=RuleCode(code.text),
+            order=order,
+            place=code.place,
+            about=about,
+            trigger=trigger,
+            condition=condition.condition,
+            effects=tuple(placed.effect for placed in effects),
+            stores=self._fitting_stores(needs, aliases),
+            title=title,
+            unless=unless.condition if unless else None,
+            mode=mode,
+            because=because,
+            afterwards=afterwards,
+            acts_at_first_sight=acts_at_first_sight,
+        )
+
+    def _fitting_stores(self, needs: Needs, aliases: tuple[StoreAlias, ...] | None) -> tuple[StoreAlias, ...]:
+        if aliases is not None:
+            found = self._fit.named(needs, aliases)
+        else:
+            found, left_out = self._fit.able(needs)
+            if left_out:
+                self._left_out[RuleCode(needs.code.text)] = left_out
+        self._fit.warn_of_names(needs, found)
+        return found
+
+    def _about(self, node: MapNode) -> SubjectKind | None:
+        value = node.get("about")
+        if value is None:
+            return SubjectKind.PRODUCT
+        if isinstance(value, ScalarNode) and value.text == SubjectKind.BRAND:
+            said = "no shop sends events about brands"
+            advice = "write a product rule with a condition on `product.brand`"
+            self._report.error(value.place, "about-brand", said, advice)
+            return None
+        return self._one_of(value, "about", _ABOUT)
+
+    def _trigger(self, code: ScalarNode, node: MapNode) -> Trigger | None:
+        keys = [key for key, _ in node if key.text in set(Trigger)]
+        if len(keys) == 1:
+            return Trigger(keys[0].text)
+        said = "a rule begins with either `while` or `as_soon_as`, not both" if keys else "the rule does not say when"
+        advice = "`while` for a stretch of time, `as_soon_as` for a moment"
+        place = keys[1].place if keys else code.place
+        self._report.error(place, "two-triggers" if keys else "missing-key", said, advice)
+        return None
+
+    def _do(self, code: ScalarNode, node: MapNode, about: SubjectKind) -> tuple[PlacedEffect, ...] | None:
+        value = node.get("do")
+        if value is None:
+            self._report.error(code.place, "missing-key", "the rule does nothing", "write `do:` and a list of actions")
+            return None
+        return self._effects.read(value, about)
+
+    def _condition(self, node: MapNode, trigger: Trigger, about: SubjectKind | None) -> Built | None:
+        value = node.get(trigger)
+        built = self._conditions.read(value, about) if value is not None else None
+        if built is not None and about is not None:
+            self._check_uses(built.uses, about, where=trigger)
+        return built
+
+    def _unless(self, node: MapNode, about: SubjectKind | None) -> Built | None:
+        value = node.get("unless")
+        built = self._conditions.read(value, about) if value is not None else None
+        if built is not None and about is not None:
+            self._check_uses(built.uses, about, where="unless")
+        return built
+
+    def _check_uses(self, uses: tuple[Use, ...], about: SubjectKind, where: str) -> None:
+        """Changes belong to moments, and a rule sees the fields of what it is about."""
+        for use in dict.fromkeys(uses):
+            via = f' (in "{use.via}")' if use.via else ""
+            if use.is_moment and where != Trigger.AS_SOON_AS:
+                said = f"`{where}` cannot look at a change or an event{via}"
+                self._report.error(use.place, "change-outside-moment", said, "write the rule with `as_soon_as:`")
+            root, _, name = use.field.partition(".")
+            is_other = root in set(_ABOUT) and root != about
+            if is_other or (root == "before" and name and name not in subject_fields(about)):
+                said = f"a rule about a {about} cannot see {use.field}{via}"
+                other = SubjectKind.CATEGORY if about is SubjectKind.PRODUCT else SubjectKind.PRODUCT
+                self._report.error(use.place, "wrong-subject", said, f"write `about: {other}`, or another field")
+
+    def _mode(self, code: ScalarNode, node: MapNode) -> Mode | None:
+        value = node.get("mode")
+        mode = Mode.LIVE if value is None else self._one_of(value, "mode", tuple(Mode))
+        if mode is Mode.PAUSED and node.get("because") is None:
+            place = (node.key("mode") or code).place
+            self._report.error(place, "missing-key", "a paused rule says why", "write `because: …`")
+            return None
+        return mode
+
+    def _afterwards(self, node: MapNode, trigger: Trigger | None) -> Afterwards:
+        value = node.get("afterwards")
+        if value is None:
+            return Afterwards.LEAVE if trigger is Trigger.AS_SOON_AS else Afterwards.PUT_BACK
+        found = self._one_of(value, "afterwards", tuple(Afterwards))
+        if found is Afterwards.PUT_BACK and trigger is Trigger.AS_SOON_AS:
+            said = "a moment takes nothing that it could put back"
+            self._report.error(value.place, "moment-puts-back", said, "write the rule with `while:`")
+        return found or Afterwards.LEAVE
+
+    def _first_sight(self, node: MapNode, trigger: Trigger | None) -> bool:
+        value = node.get("first_sight")
+        if value is None:
+            return False
+        if not isinstance(value, ScalarNode) or value.text != "act":
+            said = "`first_sight` takes one word: act"
+            self._report.error(value.place, "unknown-value", said, "leave it out: the first sight is no moment")
+        elif trigger is Trigger.WHILE:
+            said = "a `while` rule acts at first sight anyway"
+            self._report.error(value.place, "needless-key", said, "leave `first_sight` out")
+        return True
+
+    def _stores(self, node: MapNode) -> tuple[StoreAlias, ...] | None:
+        """The stores that the rule names; None where it names none, or a wrong one, which is reported."""
+        value = node.get("stores")
+        if value is None:
+            return None
+        items = value.items if isinstance(value, ListNode) else (value,)
+        found = [alias for item in items if (alias := self._alias(item))]
+        if not items:
+            self._report.error(value.place, "missing-value", "the list is empty", "name a store, or leave `stores` out")
+        return tuple(dict.fromkeys(found)) if items and len(found) == len(items) else None
+
+    def _alias(self, node: Node) -> StoreAlias | None:
+        if not isinstance(node, ScalarNode):
+            self._report.error(node.place, "wrong-shape", "a store's name stands here", "write `stores: [web]`")
+            return None
+        if node.text in self._fit.aliases:
+            return StoreAlias(node.text)
+        self._report.unknown(node, "unknown-store", "stores.yaml has no store", self._fit.aliases)
+        return None
+
+    def _text(self, node: MapNode, name: str) -> str:
+        value = node.get(name)
+        if value is None:
+            return ""
+        if isinstance(value, ScalarNode) and not value.is_null and value.text.strip():
+            return value.text.strip()
+        self._report.error(value.place, "wrong-shape", f"`{name}` is a text", f"write `{name}: …`")
+        return ""
+
+    def _one_of(self, node: Node, name: str, known: tuple[E, ...]) -> E | None:
+        if isinstance(node, ScalarNode):
+            for word in known:
+                if node.text == word:
+                    return word
+            self._report.unknown(node, "unknown-value", f"`{name}` cannot be", _texts(known))
+            return None
+        self._report.error(node.place, "wrong-shape", f"`{name}` takes one word", f"one of {', '.join(known)}")
+        return None
+
+
+def _texts(words: tuple[StrEnum, ...]) -> Iterator[str]:
+    return (word.value for word in words)

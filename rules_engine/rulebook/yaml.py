@@ -1,0 +1,277 @@
+"""Strict YAML 1.2: a tree of nodes that know their place and keep their source text."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
+from ruamel.yaml.reader import ReaderError
+
+from rules_engine.core.problem import Place
+from rules_engine.core.words import Written
+
+if TYPE_CHECKING:
+    from .report import Report
+
+MAX_BYTES = 1024 * 1024
+MAX_DEPTH = 50
+
+_INTEGER = re.compile(r"[-+]?[0-9]{1,40}")
+_DECIMAL = re.compile(r"[-+]?(?:[0-9]{1,40}\.[0-9]{0,40}|\.[0-9]{1,40}|[0-9]{1,40})(?:[eE][-+]?[0-9]{1,4})?")
+_FLAGS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+
+
+@dataclass(frozen=True, slots=True)
+class ScalarNode:
+    """One value: its source text; `is_plain` when it stands there without quotes. `last_line` counts from 1."""
+
+    text: str
+    is_plain: bool
+    place: Place
+    last_line: int
+    last_column: int
+
+    @property
+    def is_null(self) -> bool:
+        """Whether nothing is written, or `null`, or `~`."""
+        return self.is_plain and self.text in {"", "~", "null", "Null", "NULL"}
+
+    @property
+    def written(self) -> Written:
+        """The value: what YAML 1.2 reads where it is plain (so `NO` and `0o7` are text), else the text."""
+        text = self.text
+        if self.is_plain and text in _FLAGS:
+            return Written(text, _FLAGS[text])
+        if self.is_plain and _INTEGER.fullmatch(text):
+            return Written(text, int(text))
+        if self.is_plain and _DECIMAL.fullmatch(text) and math.isfinite(float(text)):
+            return Written(text, float(text))
+        return Written(text, text)
+
+
+@dataclass(frozen=True, slots=True)
+class ListNode:
+    """A list."""
+
+    items: tuple[Node, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class MapNode:
+    """A map, in the order in which it is written; no key is doubled."""
+
+    entries: tuple[tuple[ScalarNode, Node], ...]
+    place: Place
+
+    def __iter__(self) -> Iterator[tuple[ScalarNode, Node]]:
+        return iter(self.entries)
+
+    def key(self, name: str) -> ScalarNode | None:
+        """The key of that name, with its place."""
+        return next((key for key, _ in self.entries if key.text == name), None)
+
+    def get(self, name: str) -> Node | None:
+        """The value under a key."""
+        return next((value for key, value in self.entries if key.text == name), None)
+
+
+Node = ScalarNode | ListNode | MapNode
+
+
+def read_yaml(text: str, *, path: str, report: Report) -> Node | None:
+    """The file as a tree; an empty file is an empty map. None if it cannot be read at all, with the reason reported.
+
+    Doubled keys, anchors, aliases, tags, directives, tabs in indentation, several documents, more than 1 MiB and more
+    than 50 levels are errors.
+    """
+    if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+        report.error(Place(path, 1, 1), "too-large", "the file is larger than 1 MiB", "split it into several files")
+        return None
+    if _report_tabs(text, path, report):
+        return None
+    return _Reader(path, report).read(text)
+
+
+def _report_tabs(text: str, path: str, report: Report) -> bool:
+    found = False
+    for number, line in enumerate(re.split(r"\r\n|[\r\n]", text), start=1):
+        match = re.match(r" *\t", line)
+        if match and line.strip():
+            place = Place(path, number, len(match[0]))
+            report.error(place, "tab", "a tab indents this line", "indent with spaces")
+            found = True
+    return found
+
+
+class _StopReadingError(Exception):
+    """The rest of the file would not mean anything; the reason is reported."""
+
+
+@dataclass(slots=True)
+class _Open:
+    """A map or list that is being read."""
+
+    start: Place
+    is_map: bool
+    items: list[Node] = field(default_factory=list)
+    entries: list[tuple[ScalarNode, Node]] = field(default_factory=list)
+    keys: dict[str, ScalarNode] = field(default_factory=dict)
+    key: ScalarNode | None = None
+    is_skipping: bool = False
+
+    def close(self) -> Node:
+        return MapNode(tuple(self.entries), self.start) if self.is_map else ListNode(tuple(self.items), self.start)
+
+
+class _Reader:
+    def __init__(self, path: str, report: Report) -> None:
+        self._path = path
+        self._report = report
+        self._open: list[_Open] = []
+        self._root: Node | None = None
+        self._documents = 0
+
+    def read(self, text: str) -> Node | None:
+        try:
+            for event in YAML(typ="safe", pure=True).parse(text):
+                self._take(event)
+        except _StopReadingError:
+            return None
+        except MarkedYAMLError as error:
+            self._report_syntax(error)
+            return None
+        except ReaderError as error:
+            line, column = _line_and_column(text, error.position)
+            said = "a character that is not allowed in a text file stands here"
+            self._report.error(Place(self._path, line, column), "bad-character", said, "remove it")
+            return None
+        except Exception:  # noqa: BLE001 — for some malformed texts the parser raises whatever it ran into
+            said = "this cannot be read as YAML"
+            self._report.error(Place(self._path, 1, 1), "yaml-syntax", said)
+            return None
+        return self._root if self._root is not None else MapNode((), Place(self._path, 1, 1))
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, DocumentStartEvent):
+            self._start_document(event)
+        elif isinstance(event, AliasEvent):
+            self._refuse(
+                event, "alias", "an alias (`*…`) repeats another place", "text that begins with * needs quotes"
+            )
+            raise _StopReadingError
+        elif isinstance(event, ScalarEvent):
+            self._check_marks(event)
+            self._add(self._scalar(event))
+        elif isinstance(event, MappingStartEvent | SequenceStartEvent):
+            self._start(event)
+        elif isinstance(event, MappingEndEvent | SequenceEndEvent):
+            self._add(self._open.pop().close())
+
+    def _start_document(self, event: DocumentStartEvent) -> None:
+        self._documents += 1
+        if self._documents > 1:
+            self._refuse(event, "several-documents", "a second document begins here", "use one file for each")
+            raise _StopReadingError
+        if event.version or event.tags:
+            said = "a directive (`%…`) changes how the file is read"
+            self._refuse(event, "directive", said, "remove it; files are YAML 1.2")
+
+    def _start(self, event: MappingStartEvent | SequenceStartEvent) -> None:
+        is_map = isinstance(event, MappingStartEvent)
+        if self._open and self._open[-1].is_map and self._open[-1].key is None:
+            self._refuse(event, "bad-key", "a key is one text, not a map or list", "text with { or [ needs quotes")
+            raise _StopReadingError
+        if len(self._open) >= MAX_DEPTH:
+            said = f"the file is nested more than {MAX_DEPTH} levels deep"
+            self._refuse(event, "too-deep", said, "use a meaning for the inner part")
+            raise _StopReadingError
+        self._check_marks(event)
+        self._open.append(_Open(self._place(event), is_map))
+
+    def _check_marks(self, event: ScalarEvent | MappingStartEvent | SequenceStartEvent) -> None:
+        """Names are not shown: what stands there may be a secret that was written without quotes."""
+        if event.anchor is not None:
+            self._refuse(event, "anchor", "an anchor (`&…`) names this place", "text that begins with & needs quotes")
+        if event.tag is not None:
+            self._refuse(event, "tag", "a tag (`!…`) stands here", "text that begins with ! needs quotes")
+
+    def _add(self, node: Node) -> None:
+        if not self._open:
+            self._root = node
+            return
+        parent = self._open[-1]
+        if not parent.is_map:
+            parent.items.append(node)
+        elif parent.key is None and isinstance(node, ScalarNode):
+            parent.key = node
+            first = parent.keys.setdefault(node.text, node)
+            parent.is_skipping = first is not node
+            if parent.is_skipping:
+                said = f'"{node.text[:60]}" stands twice in this map; first in line {first.place.line}'
+                self._report.error(node.place, "doubled-key", said, "keep one of them")
+        elif parent.key is not None:
+            if not parent.is_skipping:
+                parent.entries.append((parent.key, node))
+            parent.key = None
+
+    def _scalar(self, event: ScalarEvent) -> ScalarNode:
+        start, end = event.start_mark, event.end_mark
+        is_one_line = start.line == end.line
+        length = max(1, end.column - start.column) if is_one_line else 1
+        place = Place(self._path, start.line + 1, start.column + 1, length)
+        is_plain = event.style is None or event.style == ""
+        return ScalarNode(event.value, is_plain, place, end.line + 1, end.column + 1)
+
+    def _place(self, event: Event) -> Place:
+        return Place(self._path, event.start_mark.line + 1, event.start_mark.column + 1)
+
+    def _refuse(self, event: Event, code: str, message: str, advice: str) -> None:
+        self._report.error(self._place(event), code, message, advice)
+
+    def _report_syntax(self, error: MarkedYAMLError) -> None:
+        mark = error.problem_mark or error.context_mark
+        place = Place(self._path, mark.line + 1, mark.column + 1) if mark else Place(self._path, 1, 1)
+        said, advice = _plain_words(error.problem or "")
+        self._report.error(place, "yaml-syntax", said, advice)
+
+
+_QUOTE = "put text in quotes if it has a `: `, a ` #`, or begins with a sign such as @, `, %, { or ["
+_SYNTAX = (
+    ("mapping values are not allowed", "a `:` cannot stand here", f"check the indentation of this line; {_QUOTE}"),
+    ("could not find expected ':'", "a `:` is missing after this key", "write `key: value`"),
+    ("expected <block end>", "the indentation does not fit the lines above", "align it with its neighbours"),
+    ("found character", "this sign cannot begin a text", _QUOTE),
+    ("found unexpected end of stream", "a quote is opened here and not closed", "close it"),
+    ("found unknown escape", "there is no such escape in double quotes", "use single quotes, or double the \\"),
+    ("expected ',' or", "a comma or a closing bracket is missing", "close the bracket, or put text in quotes"),
+    ("expected the node content", "something is missing here", "write a value"),
+    ("sequence entries are not allowed", "a list cannot begin here", "put the `-` on a line of its own"),
+)
+
+
+def _plain_words(problem: str) -> tuple[str, str]:
+    for start, said, advice in _SYNTAX:
+        if problem.startswith(start):
+            return said, advice
+    return "this cannot be read as YAML", _QUOTE
+
+
+def _line_and_column(text: str, position: int) -> tuple[int, int]:
+    before = text[:position]
+    return before.count("\n") + 1, position - (before.rfind("\n") + 1) + 1
