@@ -96,6 +96,13 @@ async def test_quantity_is_absent_when_unlimited_and_stock_may_be_a_variations(c
     assert (boot["inStock"], boot["outOfStockVisibilityBehaviour"]) == (False, "ALLOW_PREORDER")
 
 
+async def test_a_product_that_becomes_unlimited_loses_its_quantity(shop: EcwidShop) -> None:
+    shop.set_unlimited(PRINT)
+    assert "quantity" not in shop.products[PRINT]
+    shop.restock(PRINT, 4)
+    assert (shop.products[PRINT]["quantity"], shop.products[PRINT]["unlimited"]) == (4, False)
+
+
 async def test_many_products_are_read_at_once_and_the_unknown_are_left_out(client: httpx.AsyncClient) -> None:
     answer = (await client.get(f"/products?productId={PRINT},1,{CARD}&enabled=false")).json()
     assert [one["id"] for one in answer["items"]] == [PRINT, CARD]
