@@ -257,7 +257,8 @@ def test_done_is_what_the_answer_shows(kind: ActionKind, asked: list[str], membe
 def test_whole_products_in_the_answer_are_sightings() -> None:
     whole = {**PRODUCT, "_id": "p-2", "updated": "2026-03-01T12:00:00Z"}
     contradiction = {**PRODUCT, "_id": "p-3", "categories": []}
-    (seen,) = answered(REMOVE, ["p-1"], collection(whole, {"_id": "p-4"}, contradiction)).sightings
+    part = {"_id": "p-4", "categories": ["collection-id-1"]}
+    (seen,) = answered(REMOVE, ["p-1"], collection(whole, part, contradiction)).sightings
     assert (seen.ref, seen.version) == (product("p-2"), NOW)
     assert seen.fields["categories"] == ["Featured", "collection-id-2"]
 
