@@ -47,6 +47,7 @@ class EcwidCatalogue(Shop):
         self.categories: dict[int, Record] = {}
         self.members: dict[int, dict[int, None]] = {TOP: {}}
         self.deleted: dict[int, datetime] = {}
+        self._newest = 37208000  # the highest id of a product so far, deleted ones included: ids are not used again
         self._counts: dict[int, tuple[int, datetime]] = {}
         # Ecwid's documentation: hammering after a 429 lengthens the block.
         super().__init__(
@@ -70,7 +71,8 @@ class EcwidCatalogue(Shop):
 
     def add_product(self, *, category_ids: Iterable[Id] = (), brand: str | None = None, **fields: Any) -> int:
         """A new product with Ecwid's fields (`sku`, `name`, `quantity`, `unlimited`, …); gives its id."""
-        product_id = int(fields.pop("id", max(self.products, default=37208000) + 1))
+        product_id = int(fields.pop("id", self._newest + 1))
+        self._newest = max(self._newest, product_id)
         at = self.now()
         self.products[product_id] = {
             "id": product_id,
