@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from .action import SlotValue
 from .holds import Hold, HoldState, Slot
 from .plan import ActionState, PlannedAction, Step
-from .retry import MAX_ATTEMPTS
+from .retry import FIRST, MAX_ATTEMPTS
 from .rule import RuleCode
 from .view import UNSEEN, Unseen
 
@@ -91,13 +91,15 @@ def _observe_action(
     if value == action.wish:
         return _observe_as_wished(case, action, value, at=at)
     if action.state is ActionState.SENT:
-        return _not_done(case, replace(action, state=ActionState.WAITING, due_at=None), at=at)
+        return _not_done(case, replace(action, state=ActionState.WAITING), at=at)
     if action.state is ActionState.WAITING:
         return _not_done(case, action, at=at)
     if action.state is ActionState.DONE:
         since = action.done_at or action.created_at
         if at < since + lag:
-            return replace(case, value=action.wish, look_at=since + lag)  # the shop said done and lags behind itself
+            # The shop said done and lags behind itself: look again, each time after twice as long.
+            pause = max(FIRST, at - since)
+            return replace(case, value=action.wish, look_at=min(since + lag, at + pause))
         reason = "the shop said done, but a later read still shows the old value"
         case = case.with_holds(lambda hold: _was_sent(hold, action, at=at))
         return _not_done(case, replace(action, state=ActionState.WAITING, due_at=None, reason=reason), at=at)

@@ -56,7 +56,9 @@ def answered(
             slot_case = _done(slot_case, action, at=at, is_ours=is_ours, is_shown=is_shown)
             return _with_effect(_with(case, slot_case), action, directory=directory)
         case LookAgain():
-            return _with(case, replace(slot_case, action=replace(action, reason=verdict.reason)))
+            # It stays sent until a read tells; if that shows nothing done, it is due again then.
+            unclear = replace(action, reason=verdict.reason, due_at=at + retry_in)
+            return _with(case, replace(slot_case, action=unclear))
         case AuthenticationError():
             return _with(case, _wait(slot_case, action, str(verdict), at=at, retry_in=retry_in, counts=False))
         case TemporaryError():

@@ -77,12 +77,18 @@ _Drafts = Mapping[SubjectRef, _Draft]
 
 
 def load_cases(
-    connection: sa.Connection, store: StoreAlias, refs: Iterable[SubjectRef], *, now: datetime
+    connection: sa.Connection,
+    store: StoreAlias,
+    refs: Iterable[SubjectRef],
+    *,
+    now: datetime,
+    lag: timedelta = timedelta(0),
 ) -> dict[SubjectRef, Case]:
     """What is remembered of each of these subjects; an empty case where nothing is.
 
     A slot comes with its open holds. Of the ended holds come those of a stretch that still runs, in `Case.ended`. Of
-    the actions come the open ones, and the dead ones of a slot that still has a hold. `recent_takes` has one time for
+    the actions come the open ones, the dead ones of a slot that still has a hold, and those done within the last
+    `lag`, of which a late delivery may not know yet. `recent_takes` has one time for
     each turn in which a rule took the product, and counts only what was attempted. Five queries for every 500 ids.
     """
     drafts = {ref: _Draft(ref) for ref in refs}
@@ -92,7 +98,7 @@ def load_cases(
     for chunk in chunks(ref.id for ref in drafts if ref.kind is SubjectKind.PRODUCT):
         _load_slots(connection, store, chunk, drafts)
         _load_holds(connection, store, chunk, drafts)
-        _load_actions(connection, store, chunk, drafts, since=now - TAKES_REMEMBERED)
+        _load_actions(connection, store, chunk, drafts, since=now - TAKES_REMEMBERED, done_since=now - lag)
     return {ref: draft.finished() for ref, draft in drafts.items()}
 
 
@@ -155,18 +161,26 @@ def _load_actions(
     drafts: _Drafts,
     *,
     since: datetime,
+    done_since: datetime,
 ) -> None:
     was_taken = sa.and_(actions.c.step == Step.TAKE.value, actions.c.attempts > 0, actions.c.created_at > since)
     query = (
         sa.select(actions)
         .where(actions.c.store == store, actions.c.product.in_(ids))
-        .where(sa.or_(actions.c.state.in_((*OPEN_ACTIONS, ActionState.DEAD.value)), was_taken))
+        .where(
+            sa.or_(
+                actions.c.state.in_((*OPEN_ACTIONS, ActionState.DEAD.value)),
+                was_taken,
+                actions.c.done_at > done_since,
+            )
+        )
         .order_by(actions.c.seq)
     )
     for row in connection.execute(query):
         draft, action = drafts[_product(row)], action_from_row(row)
         has_hold = action.slot in draft.holds or action.slot in draft.ended
-        if action.state.is_open or (action.state is ActionState.DEAD and has_hold):
+        is_recent = action.done_at is not None and action.done_at > done_since
+        if action.state.is_open or is_recent or (action.state is ActionState.DEAD and has_hold):
             draft.actions[action.key] = action
         if action.step is Step.TAKE and action.attempts and action.created_at > since:
             for rule in action.rules:
@@ -177,9 +191,9 @@ def save_case(connection: sa.Connection, store: StoreAlias, before: Case, after:
     """Write what differs between a case as it was loaded and as it is to be.
 
     Episodes and actions that `after` leaves out stay as they are, and so do ended holds; a pending hold that is left
-    out is deleted, because nothing was taken. An action whose key exists is opened again in place and keeps its
-    attempts and the time it was made. Load the case again before saving it a second time: only then do its new holds
-    have their ids.
+    out is deleted, because nothing was taken. An action that was not loaded but whose key exists is opened again in
+    place, and keeps its attempts and the time it was made. Load the case again before saving it a second time: only
+    then do its new holds have their ids.
 
     Raises ValueError when an open hold that took something is left out instead of ended, or when a hold of `before`
     was never loaded: either would lose what is owed to the shop.
@@ -189,14 +203,16 @@ def save_case(connection: sa.Connection, store: StoreAlias, before: Case, after:
     _save_snapshot(connection, store, before, after, now=now)
     _save_slots(connection, store, before, after)
     _save_holds(connection, store, before, after, now=now)
-    changed = [
+    turned = [
         {"store": store, "rule": rule, **_subject(ref), "number": e.number, "truth": e.truth.value, "since": e.since}
         for (rule, ref), e in after.episodes.items()
         if before.episodes.get((rule, ref)) != e
     ]
-    upsert(connection, episodes, changed)
-    planned = [action_columns(store, a) for key, a in after.actions.items() if before.actions.get(key) != a]
+    upsert(connection, episodes, turned)
+    planned = [action_columns(store, a) for key, a in after.actions.items() if key not in before.actions]
     upsert(connection, actions, planned, by=("key",), keep=("attempts", "created_at"))
+    changed = [action_columns(store, a) for key, a in after.actions.items() if before.actions.get(key, a) != a]
+    upsert(connection, actions, changed, by=("key",), keep=("created_at",))
 
 
 def _subject(ref: SubjectRef) -> dict[str, str]:

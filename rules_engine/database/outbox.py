@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from rules_engine.core.action import ActionKey, SlotRef
+from rules_engine.core.action import ActionKey
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.errors import DatabaseError
 from rules_engine.core.holds import HoldState
@@ -18,29 +18,26 @@ from rules_engine.core.subject import ProductId, product
 
 from .lanes import look_now
 from .rows import OPEN_ACTIONS, OPEN_HOLDS, action_from_row, chunks
-from .tables import Instant, actions, attempts, holds, slots
+from .tables import actions, attempts, holds, slots
 
-_DONE = frozenset({ActionState.DONE, ActionState.CONFIRMED})
 UNKNOWN = "unknown"
 """The outcome of an attempt until its answer is recorded; after a crash it stays."""
 
 
 @dataclass(frozen=True, slots=True)
-class ActionResult:
-    """How one action of a call stands after the answer. Without `done_at`, what is done was done when recorded."""
+class AttemptResult:
+    """What came of an attempt at one action, in a word, and why."""
 
     key: ActionKey
-    state: ActionState
+    outcome: str
     reason: str = ""
-    due_at: datetime | None = None
-    done_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One call that was made for an action. `request` holds method, path and body, no headers.
 
-    `outcome` is an `ActionState`, or `unknown` when the answer never came to be recorded.
+    `outcome` is a word such as `done` or `failed for now`, or `unknown` when the answer never came to be recorded.
     """
 
     call: str
@@ -72,72 +69,25 @@ def open_actions(connection: sa.Connection, store: StoreAlias, products: Iterabl
     return [action for _, action in sorted(found, key=lambda pair: pair[0])]
 
 
-_HOLD_IS_SENT = (
-    sa.update(holds)
-    .where(
-        holds.c.store == sa.bindparam("of_store"),
-        holds.c.product == sa.bindparam("of_product"),
-        holds.c.aspect == sa.bindparam("of_aspect"),
-        holds.c.target == sa.bindparam("of_target"),
-        holds.c.rule == sa.bindparam("of_rule"),
-        holds.c.state == HoldState.PENDING.value,
-    )
-    .values(state=HoldState.SENT.value, changed_at=sa.bindparam("at", type_=Instant))
-)
-
-
 def write_attempts(
     connection: sa.Connection,
     store: StoreAlias,
     call: str,
-    planned: Sequence[PlannedAction],
+    keys: Iterable[ActionKey],
     request: Mapping[str, Any],
     *,
     now: datetime,
 ) -> None:
     """Record that one request is about to be made for these actions; commit this before the call.
 
-    Every action is sent with one attempt more, and what its rules had decided to take counts as sent from here on,
-    because after a crash nobody knows whether the shop heard. `call` is the request's own id.
+    `call` is the request's own id. What follows for the actions and their holds is saved with their cases.
     """
-    for keys in chunks(action.key for action in planned):
-        counted = sa.update(actions).where(actions.c.store == store, actions.c.key.in_(keys))
-        connection.execute(counted.values(state=ActionState.SENT.value, attempts=actions.c.attempts + 1))
-    sent_holds = [
-        _names_slot(store, action.slot) | {"of_rule": rule, "at": now}
-        for action in planned
-        if action.step is Step.TAKE
-        for rule in action.rules
-    ]
-    if sent_holds:
-        connection.execute(_HOLD_IS_SENT, sent_holds)
-    rows = [
-        {
-            "call": call,
-            "store": store,
-            "action": action.key,
-            "started_at": now,
-            "request": dict(request),
-            "outcome": UNKNOWN,
-        }
-        for action in planned
-    ]
+    row = {"call": call, "store": store, "started_at": now, "request": dict(request), "outcome": UNKNOWN}
+    rows = [row | {"action": key} for key in keys]
     if rows:
         connection.execute(sa.insert(attempts), rows)
 
 
-def _names_slot(store: StoreAlias, slot: SlotRef) -> dict[str, Any]:
-    return {
-        "of_store": store,
-        "of_product": slot.product,
-        "of_aspect": slot.aspect.value,
-        "of_target": slot.target,
-    }
-
-
-_RECORD_ACTION = sa.update(actions).where(
-    actions.c.store == sa.bindparam("of_store"), actions.c.key == sa.bindparam("of_key")
-)
 _RECORD_ATTEMPT = sa.update(attempts).where(
     attempts.c.store == sa.bindparam("of_store"),
     attempts.c.call == sa.bindparam("of_call"),
@@ -145,51 +95,30 @@ _RECORD_ATTEMPT = sa.update(attempts).where(
 )
 
 
-def record(
+def record_attempts(
     connection: sa.Connection,
     store: StoreAlias,
     call: str,
-    results: Sequence[ActionResult],
+    results: Sequence[AttemptResult],
     *,
     status: int | None,
     milliseconds: int | None,
-    now: datetime,
 ) -> None:
-    """Record what came of a call, for each of its actions. `status` is None when no answer came.
-
-    What follows for holds and snapshots is decided elsewhere and saved with their case.
-    """
-    if not results:
-        return
-    connection.execute(
-        _RECORD_ACTION,
-        [
-            {
-                "of_store": store,
-                "of_key": result.key,
-                "state": result.state.value,
-                "reason": result.reason,
-                "due_at": result.due_at,
-                "done_at": result.done_at or (now if result.state in _DONE else None),
-            }
-            for result in results
-        ],
-    )
-    connection.execute(
-        _RECORD_ATTEMPT,
-        [
-            {
-                "of_store": store,
-                "of_call": call,
-                "of_key": result.key,
-                "status": status,
-                "milliseconds": milliseconds,
-                "outcome": result.state.value,
-                "reason": result.reason,
-            }
-            for result in results
-        ],
-    )
+    """Record what came of a call, for each of its actions. `status` is None when no answer came."""
+    rows = [
+        {
+            "of_store": store,
+            "of_call": call,
+            "of_key": result.key,
+            "status": status,
+            "milliseconds": milliseconds,
+            "outcome": result.outcome,
+            "reason": result.reason,
+        }
+        for result in results
+    ]
+    if rows:
+        connection.execute(_RECORD_ATTEMPT, rows)
 
 
 def dead_letters(connection: sa.Connection, store: StoreAlias | None = None, limit: int = 100) -> list[DeadLetter]:
@@ -232,12 +161,30 @@ def _attempt_from_row(row: sa.Row[Any]) -> Attempt:
 
 
 def retry_dead_letter(connection: sa.Connection, key: ActionKey, *, now: datetime) -> None:
-    """Put a dead letter back in the outbox with a fresh count of attempts, and have its product looked at now.
+    """Have a dead letter tried again with a fresh count of attempts: its product is looked at now.
 
-    The look decides whether the action is still wanted. Raises `DatabaseError` when the key is no dead letter's.
+    The look decides whether it is still wanted. Raises `DatabaseError` when the key is no dead letter's.
     """
     row = _bury(connection, key, {"state": ActionState.PENDING.value, "attempts": 0, "reason": "", "due_at": None})
+    if row.step == Step.TAKE:
+        # Its holds ended as never taken; the rule may take once more, and then opens this very action again.
+        _may_take_again(connection, row)
+        reopened = sa.update(actions).where(actions.c.key == key)
+        connection.execute(reopened.values(state=ActionState.CANCELLED.value, reason="to be decided again"))
     look_now(connection, StoreAlias(row.store), [product(row.product)], now=now, reason="a dead letter is tried again")
+
+
+def _may_take_again(connection: sa.Connection, row: sa.Row[Any]) -> None:
+    of_action = sa.and_(
+        holds.c.store == row.store,
+        holds.c.product == row.product,
+        holds.c.aspect == row.aspect,
+        holds.c.target == row.slot_target,
+        holds.c.rule.in_(row.rules),
+        holds.c.state == HoldState.NEVER_TAKEN.value,
+    )
+    again = {"state": HoldState.RELEASED.value, "takes": 0, "reason": "a person had it tried again"}
+    connection.execute(sa.update(holds).where(of_action).values(again))
 
 
 def drop_dead_letter(connection: sa.Connection, key: ActionKey, *, now: datetime, reason: str) -> None:

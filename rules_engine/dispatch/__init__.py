@@ -1,0 +1,1 @@
+"""Who runs lanes: `embedded`, in this process."""

@@ -1,0 +1,1 @@
+"""A lane: one store's work, in order, by one worker at a time: read, decide, act."""

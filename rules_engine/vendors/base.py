@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from rules_engine.core.action import Action, Interpretation, Reading, Request, Response
 from rules_engine.core.delivery import Delivery, Normalised
@@ -68,3 +68,7 @@ class Vendor(ABC, Generic[S]):
     @abstractmethod
     def interpret(self, request: Request, response: Response) -> Interpretation:
         """What the answer means for each action of the request. Never raises for a status or a body."""
+
+
+AnyVendor = Vendor[Any]
+"""The adapter of some shop system, where it does not matter which."""

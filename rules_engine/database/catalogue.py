@@ -1,0 +1,72 @@
+"""What is known of a store's catalogue as a whole: its subjects, categories, and what rules want of those."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from rules_engine.core.action import Aspect
+from rules_engine.core.condition import Truth
+from rules_engine.core.delivery import StoreAlias
+from rules_engine.core.plan import Episode, EpisodeKey, PlannedAction
+from rules_engine.core.rule import RuleCode
+from rules_engine.core.subject import SubjectKind, SubjectRef, product
+
+from .rows import OPEN_ACTIONS, OPEN_HOLDS, action_from_row
+from .tables import actions, episodes, holds, snapshots
+
+
+def known_subjects(connection: sa.Connection, store: StoreAlias) -> list[SubjectRef]:
+    """Every product and category that was seen and is not gone, by kind and id."""
+    kinds = (SubjectKind.PRODUCT, SubjectKind.CATEGORY)
+    return [ref for kind in kinds for ref in _subjects(connection, store, kind, is_gone=False)]
+
+
+def known_categories(connection: sa.Connection, store: StoreAlias) -> list[SubjectRef]:
+    """Every category that was seen and is not gone, by id."""
+    return _subjects(connection, store, SubjectKind.CATEGORY, is_gone=False)
+
+
+def gone_categories(connection: sa.Connection, store: StoreAlias) -> list[str]:
+    """The ids of the categories that once were and no longer exist."""
+    return [ref.id for ref in _subjects(connection, store, SubjectKind.CATEGORY, is_gone=True)]
+
+
+def _subjects(connection: sa.Connection, store: StoreAlias, kind: SubjectKind, *, is_gone: bool) -> list[SubjectRef]:
+    query = sa.select(snapshots.c.id).where(
+        snapshots.c.store == store, snapshots.c.kind == kind.value, snapshots.c.is_gone.is_(is_gone)
+    )
+    return [SubjectRef(kind, id_) for id_ in connection.execute(query.order_by(snapshots.c.id)).scalars()]
+
+
+def category_episodes(connection: sa.Connection, store: StoreAlias) -> dict[EpisodeKey, Episode]:
+    """How every rule about categories stands for every category."""
+    query = sa.select(episodes).where(episodes.c.store == store, episodes.c.kind == SubjectKind.CATEGORY.value)
+    return {
+        (RuleCode(row.rule), SubjectRef(SubjectKind.CATEGORY, row.id)): Episode(row.number, Truth(row.truth), row.since)
+        for row in connection.execute(query)
+    }
+
+
+def products_of_slot(connection: sa.Connection, store: StoreAlias, aspect: Aspect, target: str) -> list[SubjectRef]:
+    """The products with an open hold or an open action on such a slot, like the membership of one category."""
+    held = sa.select(holds.c.product).where(
+        holds.c.store == store,
+        holds.c.aspect == aspect.value,
+        holds.c.target == target,
+        holds.c.state.in_(OPEN_HOLDS),
+    )
+    acted = sa.select(actions.c.product).where(
+        actions.c.store == store,
+        actions.c.aspect == aspect.value,
+        actions.c.slot_target == target,
+        actions.c.state.in_(OPEN_ACTIONS),
+    )
+    return [product(id_) for id_ in sorted(connection.execute(sa.union(held, acted)).scalars())]
+
+
+def actions_of_target(connection: sa.Connection, store: StoreAlias, target: str) -> list[PlannedAction]:
+    """The open actions whose call names this category or brand, in the order in which they were planned."""
+    query = sa.select(actions).where(
+        actions.c.store == store, actions.c.target == target, actions.c.state.in_(OPEN_ACTIONS)
+    )
+    return [action_from_row(row) for row in connection.execute(query.order_by(actions.c.seq))]

@@ -1,0 +1,303 @@
+"""Acting: the open actions of the products that this turn looked at, in the fewest calls, adds before removes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from urllib.parse import urlsplit
+
+import structlog
+from sqlalchemy.engine import Connection
+
+from rules_engine.core.action import (
+    Action,
+    ActionKey,
+    ActionKind,
+    Done,
+    LookAgain,
+    NothingToDo,
+    Outcome,
+    Request,
+    Response,
+    Verdict,
+)
+from rules_engine.core.directory import Directory
+from rules_engine.core.errors import AuthenticationError, CallError, PermanentError, TemporaryError
+from rules_engine.core.outcome import answered, attempted
+from rules_engine.core.plan import ActionState, Case, PlannedAction
+from rules_engine.core.store import Store
+from rules_engine.core.subject import ProductId, Snapshot, SubjectRef, product
+from rules_engine.database.engine import Database
+from rules_engine.database.lanes import clear_looks, look_now, save_lane, schedule_looks
+from rules_engine.database.ledger import load_cases, save_case
+from rules_engine.database.outbox import AttemptResult, record_attempts, write_attempts
+from rules_engine.metrics import Metrics
+from rules_engine.vendors.base import AnyVendor
+
+from .calls import Calls, NotNowError
+
+log = structlog.stdlib.get_logger(__name__)
+
+ADDS = frozenset({ActionKind.ADD_TO_CATEGORY, ActionKind.ASSIGN_BRAND, ActionKind.SHOW})
+"""What goes first, so that a product never loses its last category on the way to another."""
+
+BUSY = frozenset({408, 409, 425, 429, 449, 502, 503, 504})
+"""The shop as a whole is busy or away: that brings no action nearer to its end."""
+
+_READY = frozenset({ActionState.PENDING, ActionState.WAITING})
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """What acting for one store needs. `fence` raises `LaneLostError` when the turn may no longer write."""
+
+    store: Store
+    vendor: AnyVendor
+    database: Database
+    calls: Calls
+    directory: Directory
+    fence: Callable[[Connection], None]
+    now: Callable[[], datetime]
+    new_id: Callable[[], str]
+    metrics: Metrics
+
+
+@dataclass(slots=True)
+class Acted:
+    """What acting came to: products that answers showed, and when to go on if the store had to be left alone."""
+
+    sightings: list[Snapshot] = field(default_factory=list)
+    until: datetime | None = None
+
+
+async def act(actor: Actor, products: Iterable[ProductId]) -> Acted:
+    """Make the calls that are due for these products; what cannot be sent now stays, and a look brings it back."""
+    refs = [product(id_) for id_ in products]
+    acted = Acted()
+    try:
+        await _perform(actor, _due(actor, await _cases(actor, refs), is_add=True), acted)
+        await _perform(actor, _due(actor, await _cases(actor, refs), is_add=False), acted)
+    except NotNowError as error:
+        acted.until = error.until
+    except AuthenticationError as error:
+        log.error("the shop refuses our credentials: the store is parked", store=actor.store.alias, reason=str(error))
+        acted.until = actor.calls.health.probe_at
+    return acted
+
+
+async def _cases(actor: Actor, refs: Sequence[SubjectRef]) -> list[Case]:
+    load = partial(load_cases, store=actor.store.alias, refs=refs, now=actor.now())
+    return list((await actor.database.read(load)).values())
+
+
+def _due(actor: Actor, cases: Iterable[Case], *, is_add: bool) -> list[PlannedAction]:
+    """What may be sent now: of a product that still has an add to make, no remove."""
+    now = actor.now()
+    due: list[PlannedAction] = []
+    for case in cases:
+        unfinished = [a for a in case.actions.values() if a.state in {*_READY, ActionState.SENT}]
+        adds_first = any(action.kind in ADDS for action in unfinished)
+        due += [
+            action
+            for action in unfinished
+            if action.state in _READY
+            and (action.kind in ADDS) is is_add
+            and (is_add or not adds_first)
+            and (action.due_at is None or action.due_at <= now)
+        ]
+    return sorted(due, key=lambda action: action.created_at)
+
+
+async def _perform(actor: Actor, planned: Sequence[PlannedAction], acted: Acted) -> None:
+    by_key = {action.key: action for action in planned}
+    for request in await _prepare(actor, planned):
+        await actor.calls.allow(request.cost)
+        await _call(actor, request, [by_key[action.key] for action in request.actions], acted)
+
+
+async def _prepare(actor: Actor, planned: Sequence[PlannedAction]) -> tuple[Request, ...]:
+    """The requests for these actions; one for which none can be built becomes a dead letter alone."""
+    wanted = [_as_action(action) for action in planned]
+    try:
+        return actor.vendor.prepare(wanted)
+    except PermanentError:
+        sound: list[Action] = []
+        for action in wanted:
+            try:
+                actor.vendor.prepare([action])
+            except PermanentError as error:
+                await actor.database.write(partial(_refuse, actor, action, error))
+            else:
+                sound.append(action)
+        return actor.vendor.prepare(sound) if sound else ()
+
+
+def _as_action(action: PlannedAction) -> Action:
+    return Action(action.key, action.kind, action.slot.product, action.target, action.is_whole)
+
+
+def _refuse(actor: Actor, action: Action, error: PermanentError, connection: Connection) -> None:
+    actor.fence(connection)
+    _apply(connection, actor, {action.key: error}, {action.product: [action.key]}, counts=True)
+
+
+async def _call(actor: Actor, request: Request, planned: Sequence[PlannedAction], acted: Acted) -> None:
+    """One call: the attempt is written and committed first, so that after a crash we know that it may be our doing."""
+    call = actor.new_id()
+    started = actor.now()
+    await actor.database.write(partial(_write_attempts, actor, request, call, started))
+    response: Response | None = None
+    try:
+        response = await actor.calls.send(request)
+        interpretation = actor.vendor.interpret(request, response)
+        outcomes, sightings = interpretation.outcomes, interpretation.sightings
+    except CallError as error:
+        verdict = error if isinstance(error, TemporaryError | PermanentError) else TemporaryError(str(error))
+        outcomes = tuple(Outcome(action.key, verdict) for action in request.actions)
+        sightings = ()
+    verdicts = {outcome.action: outcome.verdict for outcome in outcomes}
+    _count(actor, response, list(verdicts.values()))
+    milliseconds = round((actor.now() - started).total_seconds() * 1000)
+    await actor.database.write(
+        lambda connection: _record(
+            actor, request, call, verdicts, response=response, milliseconds=milliseconds, connection=connection
+        )
+    )
+    acted.sightings += sightings
+    log.info(
+        "called",
+        store=actor.store.alias,
+        method=request.method,
+        path=urlsplit(request.url).path,
+        status=response.status if response else None,
+        milliseconds=milliseconds,
+        actions=len(planned),
+        outcome=_word(next(iter(verdicts.values()))),
+    )
+    refused = next((each for each in verdicts.values() if isinstance(each, AuthenticationError)), None)
+    if refused is not None:
+        raise refused
+
+
+def _count(actor: Actor, response: Response | None, verdicts: Sequence[Verdict]) -> None:
+    """Tell the store's health what the answer showed. A call without an answer was counted where it failed."""
+    for verdict in verdicts:
+        actor.metrics.calls.labels(store=actor.store.alias, outcome=_word(verdict)).inc()
+    if response is None:
+        return
+    errors = [verdict for verdict in verdicts if isinstance(verdict, CallError)]
+    whole = next((error for error in errors if isinstance(error, AuthenticationError) or response.status >= 400), None)
+    if whole is not None and (isinstance(whole, AuthenticationError | TemporaryError)):
+        actor.calls.failed(whole)
+    else:
+        actor.calls.succeeded()
+
+
+def _write_attempts(actor: Actor, request: Request, call: str, started: datetime, connection: Connection) -> None:
+    actor.fence(connection)
+    alias = actor.store.alias
+    by_product = _by_product(request)
+    cases = load_cases(connection, alias, [product(id_) for id_ in by_product], now=started)
+    for id_, keys in by_product.items():
+        before = case = cases[product(id_)]
+        for key in keys:
+            case = attempted(case, key, at=started)
+        save_case(connection, alias, before, case, now=started)
+    summary = {"method": request.method, "path": urlsplit(request.url).path, "body": (request.body or b"").decode()}
+    write_attempts(connection, alias, call, [action.key for action in request.actions], summary, now=started)
+    save_lane(connection, alias, **actor.calls.health.columns())
+
+
+def _by_product(request: Request) -> dict[ProductId, list[ActionKey]]:
+    grouped: dict[ProductId, list[ActionKey]] = {}
+    for action in request.actions:
+        grouped.setdefault(action.product, []).append(action.key)
+    return grouped
+
+
+def _record(
+    actor: Actor,
+    request: Request,
+    call: str,
+    verdicts: dict[ActionKey, Verdict],
+    *,
+    response: Response | None,
+    milliseconds: int,
+    connection: Connection,
+) -> None:
+    actor.fence(connection)
+    counts = response is not None and response.status not in BUSY
+    _apply(connection, actor, verdicts, _by_product(request), counts=counts)
+    results = [AttemptResult(key, _word(verdict), _reason(verdict)) for key, verdict in verdicts.items()]
+    status = response.status if response else None
+    record_attempts(connection, actor.store.alias, call, results, status=status, milliseconds=milliseconds)
+    save_lane(connection, actor.store.alias, **actor.calls.health.columns())
+
+
+def _apply(
+    connection: Connection,
+    actor: Actor,
+    verdicts: dict[ActionKey, Verdict],
+    by_product: dict[ProductId, list[ActionKey]],
+    *,
+    counts: bool,
+) -> None:
+    """Write what the answer means for every product of the call, and when each is to be looked at again."""
+    now = actor.now()
+    alias = actor.store.alias
+    cases = load_cases(connection, alias, [product(id_) for id_ in by_product], now=now)
+    for id_, keys in by_product.items():
+        before = case = cases[product(id_)]
+        for key in keys:
+            case = answered(
+                case,
+                key,
+                verdicts[key],
+                at=now,
+                retry_in=actor.calls.retry_in(case.actions[key].attempts, verdicts[key]),
+                is_proven=actor.vendor.CAPABILITIES.proves_by_answer,
+                counts=counts,
+                directory=actor.directory,
+            )
+        save_case(connection, alias, before, case, now=now)
+        _schedule(connection, actor, case, now)
+    again = {ref for verdict in verdicts.values() if isinstance(verdict, LookAgain) for ref in verdict.subjects}
+    schedule_looks(connection, alias, again, due_at=now, reason="an answer that proves nothing")
+
+
+def _schedule(connection: Connection, actor: Actor, case: Case, now: datetime) -> None:
+    """When the product is looked at next: now, or when its only open actions are due again, or not at all."""
+    opened = [action for action in case.actions.values() if action.state.is_open]
+    waiting = [a.due_at for a in opened if a.state is ActionState.WAITING and a.due_at and a.due_at > now]
+    if opened and len(waiting) == len(opened):
+        look_now(connection, actor.store.alias, [case.ref], now=min(waiting), reason="a call is tried again")
+    elif not opened and not actor.vendor.CAPABILITIES.can_read:
+        clear_looks(connection, actor.store.alias, [case.ref], not_after=now)
+
+
+def _word(verdict: Verdict) -> str:
+    match verdict:
+        case AuthenticationError():
+            return "refused"
+        case TemporaryError():
+            return "failed for now"
+        case PermanentError():
+            return "failed"
+        case LookAgain():
+            return "unclear"
+        case NothingToDo():
+            return "nothing to do"
+        case Done():
+            return "done"
+
+
+def _reason(verdict: Verdict) -> str:
+    match verdict:
+        case CallError():
+            return str(verdict)
+        case LookAgain():
+            return verdict.reason
+        case _:
+            return ""

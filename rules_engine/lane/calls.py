@@ -1,0 +1,139 @@
+"""Calling one store's API: within its rate, behind its circuit breaker, and not at all while it is parked."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from rules_engine.core.action import Request, Response
+from rules_engine.core.errors import AuthenticationError, CallError, TemporaryError
+from rules_engine.core.retry import BREAKER_OPENS_AFTER, PARKED_PROBES_AFTER, breaker_pause, retry_delay
+from rules_engine.core.store import Capabilities
+from rules_engine.database.lanes import LaneColumns, LaneRow
+
+Send = Callable[[Request], Awaitable[Response]]
+"""Makes one call. Raises `TemporaryError` when no answer came."""
+
+LONGEST_WAIT = timedelta(seconds=1)
+"""A lane waits so long for a token; past that it returns and says when to wake it."""
+
+
+class NotNowError(CallError):
+    """The store may not be called before `until`: no token, the shop asked to wait, or the breaker is open."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(f"not before {until:%H:%M:%S} UTC")
+        self.until = until
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What the calls of a store have shown: the tokens left, how long it is to be left alone, and why it is parked.
+
+    `failures` counts failed calls in a row.
+    """
+
+    tokens: float
+    tokens_at: datetime
+    blocked_until: datetime | None = None
+    failures: int = 0
+    parked_because: str = ""
+    probe_at: datetime | None = None
+
+    @classmethod
+    def from_row(cls, row: LaneRow, capabilities: Capabilities, *, now: datetime) -> Health:
+        """As the lane remembers it; a bucket starts full."""
+        tokens = float(capabilities.burst) if row.tokens is None else row.tokens
+        return cls(tokens, row.tokens_at or now, row.blocked_until, row.failures, row.parked_because, row.probe_at)
+
+    def columns(self) -> LaneColumns:
+        """As the lane is to remember it."""
+        return {
+            "tokens": self.tokens,
+            "tokens_at": self.tokens_at,
+            "blocked_until": self.blocked_until,
+            "failures": self.failures,
+            "parked_because": self.parked_because,
+            "probe_at": self.probe_at,
+        }
+
+    def refilled(self, capabilities: Capabilities, *, now: datetime) -> Health:
+        """With the tokens that time has brought."""
+        passed = max(0.0, (now - self.tokens_at).total_seconds())
+        tokens = min(float(capabilities.burst), self.tokens + passed * capabilities.rate)
+        return replace(self, tokens=tokens, tokens_at=now)
+
+    def after_success(self) -> Health:
+        """A call was answered as calls should be: the breaker is closed and nothing is parked."""
+        return replace(self, blocked_until=None, failures=0, parked_because="", probe_at=None)
+
+    def after_failure(self, error: CallError, *, now: datetime, chance: float) -> Health:
+        """A call failed: park the store, wait as it asked, or open the breaker after several in a row."""
+        if isinstance(error, AuthenticationError):
+            return replace(self, parked_because=str(error), probe_at=now + PARKED_PROBES_AFTER)
+        if not isinstance(error, TemporaryError):
+            return replace(self, failures=0)
+        failures = self.failures + 1
+        until = self.blocked_until
+        if error.delay is not None:
+            until = now + retry_delay(failures, chance=chance, asked=error.delay)
+        if failures >= BREAKER_OPENS_AFTER:
+            until = max(until or now, now + breaker_pause(chance=chance))
+        return replace(self, failures=failures, blocked_until=until)
+
+
+class Calls:
+    """The one place where a lane's calls go out. `health` is to be saved with the lane."""
+
+    def __init__(
+        self,
+        send: Send,
+        health: Health,
+        capabilities: Capabilities,
+        *,
+        now: Callable[[], datetime],
+        sleep: Callable[[float], Awaitable[None]],
+        chance: Callable[[], float],
+    ) -> None:
+        self.health = health
+        self._send = send
+        self._capabilities = capabilities
+        self._now = now
+        self._sleep = sleep
+        self._chance = chance
+
+    async def allow(self, cost: float = 1.0) -> None:
+        """Wait at most a second until a call may be made, and spend its token. Raises `NotNowError`."""
+        now = self._now()
+        if self.health.blocked_until is not None and self.health.blocked_until > now:
+            raise NotNowError(self.health.blocked_until)
+        self.health = self.health.refilled(self._capabilities, now=now)
+        # A reserve may go below zero for a moment, so that calls which wait at the same time queue up fairly.
+        short = (cost - self.health.tokens) / self._capabilities.rate
+        if short > LONGEST_WAIT.total_seconds():
+            raise NotNowError(now + timedelta(seconds=short))
+        self.health = replace(self.health, tokens=self.health.tokens - cost)
+        if short > 0:
+            await self._sleep(short)
+
+    async def send(self, request: Request) -> Response:
+        """Make a call that was allowed. A failure to get an answer counts against the store, and is raised."""
+        try:
+            return await self._send(request)
+        except CallError as error:
+            self.failed(error)
+            raise
+
+    def failed(self, error: CallError) -> None:
+        """Count a failure that the answer showed."""
+        self.health = self.health.after_failure(error, now=self._now(), chance=self._chance())
+
+    def succeeded(self) -> None:
+        """Count an answer that was as it should be."""
+        self.health = self.health.after_success()
+
+    def retry_in(self, attempt: int, error: object) -> timedelta:
+        """How long an action waits after a failed attempt."""
+        asked = error.delay if isinstance(error, TemporaryError) else None
+        return retry_delay(max(1, attempt), chance=self._chance(), asked=asked)

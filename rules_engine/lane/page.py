@@ -1,0 +1,83 @@
+"""A page of a lane's work: deliveries and looks that are due, collapsed to the subjects that they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy.engine import Connection
+
+from rules_engine.core.delivery import DeliveryId, Event, EventType, StoreAlias
+from rules_engine.core.subject import Snapshot, SubjectRef
+from rules_engine.database.inbox import StoredDelivery, claim_pending
+from rules_engine.database.lanes import Look, due_looks
+from rules_engine.vendors.base import AnyVendor
+
+PAGE = 200
+"""Deliveries, and looks, that one turn takes."""
+
+
+@dataclass(slots=True)
+class Visit:
+    """Why one subject is looked at in this turn, and what its deliveries say about it.
+
+    `carried` are the states that deliveries brought, for shops that cannot be read. `is_deleted` says that the newest
+    of them was a deletion.
+    """
+
+    ref: SubjectRef
+    deliveries: list[DeliveryId] = field(default_factory=list)
+    look: Look | None = None
+    events: set[EventType] = field(default_factory=set)
+    event_time: datetime | None = None
+    carried: list[tuple[datetime, Event]] = field(default_factory=list)
+
+    @property
+    def caused_by(self) -> tuple[str, ...]:
+        """The deliveries that caused the visit, else the reason of the look."""
+        if self.deliveries:
+            return tuple(self.deliveries)
+        return (self.look.reason,) if self.look else ()
+
+    def sightings(self) -> list[tuple[Event, Snapshot | None]]:
+        """The carried states, oldest first: shops that cannot be read are folded in the order of versions."""
+        return [(event, event.snapshot) for _, event in sorted(self.carried, key=lambda pair: pair[0])]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One turn's work. `empty_handed` are deliveries that turned out to be about nothing."""
+
+    deliveries: tuple[StoredDelivery, ...]
+    looks: tuple[Look, ...]
+    taken_at: datetime
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is due."""
+        return not self.deliveries and not self.looks
+
+    def visits(self, vendor: AnyVendor) -> dict[SubjectRef, Visit]:
+        """The subjects of the page: fifty webhooks about one product are one visit."""
+        visits: dict[SubjectRef, Visit] = {}
+        for stored in self.deliveries:
+            for event in vendor.normalise(stored.delivery).events:
+                if event.subject is None:
+                    continue
+                visit = visits.setdefault(event.subject, Visit(event.subject))
+                visit.deliveries.append(stored.delivery.id)
+                visit.events.add(event.type)
+                version = event.version or stored.delivery.received_at
+                visit.event_time = max(visit.event_time or version, version)
+                visit.carried.append((version, event))
+        for look in self.looks:
+            visits.setdefault(look.ref, Visit(look.ref)).look = look
+        return visits
+
+
+def take_page(connection: Connection, store: StoreAlias, *, now: datetime, limit: int = PAGE) -> Page:
+    """What is due now: the oldest deliveries, then the looks. Everything stays until the turn commits."""
+    deliveries: Sequence[StoredDelivery] = claim_pending(connection, store, limit)
+    looks = due_looks(connection, store, now=now, limit=limit)
+    return Page(tuple(deliveries), tuple(looks), now)

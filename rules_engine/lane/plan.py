@@ -1,0 +1,363 @@
+"""Planning a turn: from a page of deliveries and looks to the cases, traces and looks that are to be committed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+
+from rules_engine.core.action import ActionKind
+from rules_engine.core.condition import Truth
+from rules_engine.core.decide import decide
+from rules_engine.core.delivery import DeliveryId, EventType
+from rules_engine.core.directory import Directory
+from rules_engine.core.errors import PermanentError
+from rules_engine.core.moments import Moment
+from rules_engine.core.outcome import answered
+from rules_engine.core.plan import ActionState, Case, Episode, EpisodeKey, Step, Trace
+from rules_engine.core.rule import Rule
+from rules_engine.core.sighting import Context, Decision, Sighting
+from rules_engine.core.store import Store
+from rules_engine.core.subject import ALL, ProductId, Snapshot, SubjectKind, SubjectRef, category, product
+from rules_engine.database.catalogue import actions_of_target, category_episodes, known_categories
+from rules_engine.database.engine import Database
+from rules_engine.database.ledger import held_products, load_cases
+from rules_engine.vendors.base import AnyVendor
+
+from .page import Page, Visit
+from .read import Seen
+
+log = structlog.stdlib.get_logger(__name__)
+
+Read = Callable[[Sequence[SubjectRef]], Awaitable[Seen]]
+
+_TO_SEND = frozenset({ActionState.PENDING, ActionState.WAITING, ActionState.SENT})
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a turn decided, to be committed as one. `cases` are pairs of before and after.
+
+    `products` may have actions to send. `set_aside` are deliveries that could not be decided, `failed` subjects that
+    could not be read or decided, each with its reason. `looks` say when a subject is to be looked at again.
+    """
+
+    cases: list[tuple[Case, Case]] = field(default_factory=list)
+    traces: list[Trace] = field(default_factory=list)
+    looks: dict[SubjectRef, datetime] = field(default_factory=dict)
+    set_aside: dict[DeliveryId, str] = field(default_factory=dict)
+    failed: dict[SubjectRef, str] = field(default_factory=dict)
+    gone_categories: list[SubjectRef] = field(default_factory=list)
+
+    @property
+    def products(self) -> list[ProductId]:
+        """The products that this turn looked at."""
+        return [ProductId(after.ref.id) for _, after in self.cases if after.ref.kind is SubjectKind.PRODUCT]
+
+    @property
+    def changed_categories(self) -> bool:
+        """Whether what is known of categories changed, so that names may mean something else."""
+        return any(
+            after.ref.kind is SubjectKind.CATEGORY
+            and ((before.snapshot, before.is_gone) != (after.snapshot, after.is_gone))
+            for before, after in self.cases
+        )
+
+
+def open_since(case: Case, *, now: datetime) -> datetime | None:
+    """When a product with open actions is to be looked at again for them, or None when nothing is to be sent."""
+    due = [action.due_at or now for action in case.actions.values() if action.state in _TO_SEND]
+    return max(now, min(due)) if due else None
+
+
+@dataclass(slots=True)
+class Planner:
+    """Plans turns of one store. Reads the shop and the database, and writes nothing."""
+
+    store: Store
+    vendor: AnyVendor
+    database: Database
+    read: Read
+    rules: tuple[Rule, ...]
+    directory: Directory
+    now: Callable[[], datetime]
+    lag: timedelta
+    _plan: Plan = field(default_factory=Plan, init=False)
+    _moments: list[Moment] = field(default_factory=list, init=False)
+    _stretches: dict[EpisodeKey, Episode] = field(default_factory=dict, init=False)
+    _emptied: dict[str, frozenset[str]] = field(default_factory=dict, init=False)
+
+    async def plan(self, page: Page) -> Plan:
+        """The plan for a page. Raises what reading raises; then nothing is planned and the page stays."""
+        await self._begin()
+        visits = page.visits(self.vendor)
+        seen = await self._read(visits.values())
+        self._give_up(seen.failed, visits)
+        kinds = {
+            kind: [v for v in visits.values() if v.ref.kind is kind and v.ref not in seen.failed]
+            for kind in SubjectKind
+        }
+        if category(ALL) in visits:
+            kinds[SubjectKind.CATEGORY] = [*self._listed(seen), *await self._vanished(seen)]
+        await self._decide_categories(kinds[SubjectKind.CATEGORY], seen)
+        await self._decide_brands(kinds[SubjectKind.BRAND], seen)
+        products = {visit.ref: visit for visit in kinds[SubjectKind.PRODUCT]}
+        # A shop may show another product than the one that was asked for: a variant's parent.
+        products |= {ref: Visit(ref) for ref in seen.snapshots if ref.kind is SubjectKind.PRODUCT and ref not in visits}
+        await self._decide_products(products, await self._with_members(products, seen))
+        return self._plan
+
+    async def plan_categories(self) -> Plan:
+        """The plan after listing all categories of the store."""
+        await self._begin()
+        seen = await self.read([category(ALL)])
+        await self._decide_categories([*self._listed(seen), *await self._vanished(seen)], seen)
+        products: dict[SubjectRef, Visit] = {}
+        await self._decide_products(products, await self._with_members(products, seen))
+        return self._plan
+
+    async def plan_sightings(self, snapshots: Iterable[Snapshot]) -> Plan:
+        """The plan for products that the answer to a write showed."""
+        await self._begin()
+        seen = Seen(snapshots={snapshot.ref: snapshot for snapshot in snapshots})
+        await self._decide_products({ref: Visit(ref) for ref in seen.snapshots}, seen)
+        return self._plan
+
+    async def _begin(self) -> None:
+        self._plan, self._moments, self._emptied = Plan(), [], {}
+        self._stretches = await self.database.read(partial(category_episodes, store=self.store.alias))
+
+    # ------------------------------------------------------------------------------------ read
+
+    async def _read(self, visits: Iterable[Visit]) -> Seen:
+        """Read what can be read of these subjects; the rest is known by what deliveries carried."""
+        able = self.vendor.CAPABILITIES
+        can = {
+            SubjectKind.PRODUCT: able.can_read,
+            SubjectKind.CATEGORY: able.can_read_categories,
+            SubjectKind.BRAND: not able.can_read,  # only shops that show nothing else ask for a brand to be looked at
+        }
+        return await self.read([visit.ref for visit in visits if can[visit.ref.kind]])
+
+    def _give_up(self, failed: Mapping[SubjectRef, str], visits: Mapping[SubjectRef, Visit]) -> None:
+        """Subjects that alone cannot be read or decided are set aside, never the page."""
+        for ref, reason in failed.items():
+            visit = visits.get(ref)
+            if visit is None:
+                continue
+            log.error("a subject is set aside", store=self.store.alias, subject=str(ref), reason=reason)
+            self._plan.set_aside |= dict.fromkeys(visit.deliveries, reason)
+            self._plan.failed[ref] = reason
+
+    def _listed(self, seen: Seen) -> list[Visit]:
+        return [Visit(ref) for ref in seen.snapshots if ref.kind is SubjectKind.CATEGORY]
+
+    async def _vanished(self, seen: Seen) -> list[Visit]:
+        """Categories that were known and that a complete list no longer shows."""
+        if SubjectKind.CATEGORY not in seen.listed:
+            return []
+        known = await self.database.read(partial(known_categories, store=self.store.alias))
+        seen.missing |= {ref for ref in known if ref not in seen.snapshots}
+        return [Visit(ref) for ref in known if ref not in seen.snapshots]
+
+    # ------------------------------------------------------------------------------------ categories and brands
+
+    async def _decide_categories(self, visits: Sequence[Visit], seen: Seen) -> None:
+        cases = await self._load(visit.ref for visit in visits)
+        for visit in visits:
+            before = cases[visit.ref]
+            decision = self._decide(before, self._sighting(visit, seen), visit)
+            if decision is None:
+                continue
+            self._plan.cases.append((before, decision.case))
+            self._plan.traces += decision.traces
+            self._moments += decision.moments
+            self._stretches |= {key: e for key, e in decision.case.episodes.items() if key[1] == visit.ref}
+            if decision.case.is_gone and not before.is_gone:
+                self._plan.gone_categories.append(visit.ref)
+        gone = {ref.id for ref in self._plan.gone_categories}
+        shown = [case.snapshot for _, case in self._plan.cases if case.snapshot is not None and not case.is_gone]
+        if gone or shown:
+            fresh = Directory.from_snapshots(shown, names=self.store.settings.names)
+            entries = {id_: entry for id_, entry in self.directory.categories.items() if id_ not in gone}
+            back = set(fresh.categories)
+            self.directory = replace(
+                self.directory,
+                categories={**entries, **fresh.categories},
+                gone=frozenset((self.directory.gone - back) | gone),
+            )
+
+    async def _decide_brands(self, visits: Sequence[Visit], seen: Seen) -> None:
+        """A brand that a call did not find: if a read does not find it either, its actions are dead letters."""
+        for visit in visits:
+            waiting = await self.database.read(partial(actions_of_target, store=self.store.alias, target=visit.ref.id))
+            owners = {product(action.slot.product): action for action in waiting}
+            for ref, case in (await self._load(owners)).items():
+                after = case
+                if visit.ref in seen.missing:
+                    gone = PermanentError(f"The brand {visit.ref.id} does not exist in the shop.")
+                    for action in waiting:
+                        if product(action.slot.product) == ref and action.key in after.actions:
+                            after = answered(
+                                after,
+                                action.key,
+                                gone,
+                                at=self.now(),
+                                retry_in=timedelta(0),
+                                is_proven=False,
+                                counts=True,
+                                directory=self.directory,
+                            )
+                self._plan.cases.append((case, after))
+
+    # ------------------------------------------------------------------------------------ products
+
+    async def _with_members(self, products: dict[SubjectRef, Visit], seen: Seen) -> Seen:
+        """Read the products that rules about categories want something of, and add them to the turn."""
+        wanted: dict[SubjectRef, None] = {}
+        needs_all: list[str] = []
+        for before, after in self._plan.cases:
+            if after.ref.kind is not SubjectKind.CATEGORY:
+                continue
+            held = await self.database.read(partial(held_products, store=self.store.alias, subject=after.ref))
+            if self._turned(before, after) or any(m.subject == after.ref for m in self._moments):
+                wanted |= dict.fromkeys(held)
+            if self._is_to_be_emptied(before, after, await self._load(held)):
+                members = (after.snapshot.fields if after.snapshot else {}).get("member_ids")
+                if members is None:
+                    needs_all.append(after.ref.id)
+                else:
+                    wanted |= dict.fromkeys(product(id_) for id_ in members)
+                    self._emptied[after.ref.id] = frozenset(members)
+        if needs_all and self.vendor.CAPABILITIES.can_list:
+            everything = await self.read([product(ALL)])
+            seen.merge(everything)
+            for id_ in needs_all:
+                members = [ref for ref, s in everything.snapshots.items() if id_ in s.fields.get("category_ids", ())]
+                wanted |= dict.fromkeys(members)
+                self._emptied[id_] = frozenset(ref.id for ref in members)
+        unread = [ref for ref in wanted if ref not in seen.snapshots and ref not in seen.missing]
+        if unread and self.vendor.CAPABILITIES.can_read:
+            seen.merge(await self.read(unread))
+        for ref in wanted:
+            products.setdefault(ref, Visit(ref))
+        return seen
+
+    def _turned(self, before: Case, after: Case) -> bool:
+        """Whether a rule about the category began or ended to hold in this turn, or the category vanished."""
+        return after.is_gone != before.is_gone or any(
+            (before.episodes.get(key) is None or before.episodes[key].truth is not episode.truth)
+            for key, episode in after.episodes.items()
+        )
+
+    def _is_to_be_emptied(self, before: Case, after: Case, held: Mapping[SubjectRef, Case]) -> bool:
+        """Whether the members of the category must be known now: a rule began to empty it, or has not finished."""
+        if after.is_gone:
+            return False
+        if any(moment.subject == after.ref for moment in self._moments):
+            return True
+        met = any(episode.truth is Truth.MET for episode in after.episodes.values())
+        unfinished = any(
+            action.is_whole and action.state in _TO_SEND and action.target == after.ref.id
+            for case in held.values()
+            for action in case.actions.values()
+        )
+        return met and (self._turned(before, after) or unfinished)
+
+    async def _decide_products(self, visits: Mapping[SubjectRef, Visit], seen: Seen) -> None:
+        cases = await self._load(visits)
+        decided: dict[SubjectRef, Case] = {}
+        for ref, visit in visits.items():
+            if ref in seen.failed:
+                self._give_up({ref: seen.failed[ref]}, visits)
+                continue
+            case = cases[ref]
+            for sighting in self._sightings(visit, seen):
+                decision = self._decide(case, sighting, visit)
+                if decision is None:
+                    break
+                case = decision.case
+                self._plan.traces += decision.traces
+                if decision.look_at is not None:
+                    self._plan.looks[ref] = decision.look_at
+            decided[ref] = case
+        self._mark_whole(decided)
+        self._plan.cases += [(cases[ref], case) for ref, case in decided.items()]
+
+    def _mark_whole(self, decided: dict[SubjectRef, Case]) -> None:
+        """Mark the actions that together take every member out of a category, as read in this very turn."""
+        if not self.vendor.CAPABILITIES.empties_whole:
+            return
+        rules = {rule.code for rule in self.rules if rule.about is SubjectKind.CATEGORY}
+        for id_, members in self._emptied.items():
+            taking = {
+                key: (ref, action)
+                for ref, case in decided.items()
+                for key, action in case.actions.items()
+                if action.kind is ActionKind.REMOVE_FROM_CATEGORY
+                and action.target == id_
+                and action.state in {ActionState.PENDING, ActionState.WAITING}
+                and action.step is not Step.GIVE_BACK
+                and action.rules[0] in rules
+            }
+            is_whole = bool(members) and {ref.id for ref, _ in taking.values()} == members
+            for key, (ref, action) in taking.items():
+                actions = {**decided[ref].actions, key: replace(action, is_whole=is_whole)}
+                decided[ref] = replace(decided[ref], actions=actions)
+
+    # ------------------------------------------------------------------------------------ decide
+
+    async def _load(self, refs: Iterable[SubjectRef]) -> dict[SubjectRef, Case]:
+        load = partial(load_cases, store=self.store.alias, refs=list(refs), now=self.now(), lag=self.lag)
+        return await self.database.read(load)
+
+    def _sightings(self, visit: Visit, seen: Seen) -> list[Sighting]:
+        """What this turn saw of a product: one read, or the deliveries one by one, or nothing but what we remember."""
+        if self.vendor.CAPABILITIES.can_read or visit.ref in seen.snapshots:
+            return [self._sighting(visit, seen)]
+        base = Sighting(visit.ref, self.now(), caused_by=visit.caused_by)
+        carried = [
+            replace(
+                base,
+                snapshot=snapshot,
+                is_gone=event.type is EventType.PRODUCT_DELETED,
+                events=frozenset({event.type}),
+                event_time=event.version,
+            )
+            for event, snapshot in visit.sightings()
+        ]
+        return carried or [base]
+
+    def _sighting(self, visit: Visit, seen: Seen) -> Sighting:
+        return Sighting(
+            visit.ref,
+            self.now(),
+            snapshot=seen.snapshots.get(visit.ref),
+            is_gone=visit.ref in seen.missing,
+            events=frozenset(visit.events),
+            event_time=visit.event_time,
+            caused_by=visit.caused_by,
+        )
+
+    def _decide(self, case: Case, sighting: Sighting, visit: Visit) -> Decision | None:
+        """The decision; a subject that breaks it is set aside alone, with its deliveries."""
+        context = Context(
+            store=self.store.alias,
+            vendor=self.vendor.NAME,
+            rules=self.rules,
+            directory=self.directory,
+            capabilities=self.vendor.CAPABILITIES,
+            zone=self.store.zone,
+            lag=self.lag,
+            stretches=self._stretches,
+            moments=tuple(self._moments),
+        )
+        try:
+            return decide(case, sighting, context)
+        except Exception as error:  # whatever it is, it must not stop the other products of the page
+            log.exception("deciding failed", store=self.store.alias, subject=str(case.ref))
+            self._give_up({case.ref: f"deciding failed: {error!r}"}, {visit.ref: visit})
+            return None

@@ -1,0 +1,279 @@
+"""A lane's turn for one store: take what is due, read, decide, commit, act; again, until nothing is due."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+from sqlalchemy.engine import Connection
+
+from rules_engine.core.action import Aspect
+from rules_engine.core.delivery import StoreAlias
+from rules_engine.core.directory import Directory
+from rules_engine.core.errors import AuthenticationError, CallError, LaneLostError
+from rules_engine.core.store import Store
+from rules_engine.core.subject import ALL, category
+from rules_engine.database.catalogue import gone_categories, products_of_slot
+from rules_engine.database.engine import Database
+from rules_engine.database.inbox import mark_planned, set_aside
+from rules_engine.database.lanes import (
+    LaneColumns,
+    check_epoch,
+    clear_looks,
+    load_lane,
+    look_now,
+    next_wake,
+    postpone_look,
+    save_lane,
+    schedule_looks,
+)
+from rules_engine.database.ledger import add_traces, categories, save_case
+from rules_engine.database.rulebooks import check_activation
+from rules_engine.metrics import Metrics
+from rules_engine.vendors.base import AnyVendor
+
+from .act import Actor, act
+from .calls import Calls, Health, NotNowError, Send
+from .page import Page, take_page
+from .plan import Plan, Planner, open_since
+from .read import read_subjects
+from .rules import InForce, Rules
+
+log = structlog.stdlib.get_logger(__name__)
+
+BUDGET = timedelta(seconds=5)
+"""A turn ends after this, so that a lane never keeps others from it for long."""
+LIST_EVERY = timedelta(hours=1)
+"""How often the store's categories are listed afresh; their webhooks keep the list current in between."""
+SET_ASIDE_FOR = timedelta(hours=1)
+"""When a subject that spoiled its own turn is looked at again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tenure:
+    """A worker's right to run a lane. Every commit checks that it still holds."""
+
+    store: StoreAlias
+    owner: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """When a lane is to run again: at `until`, or when it is rung. `is_blocked`: ringing is of no use before."""
+
+    until: datetime | None = None
+    is_blocked: bool = False
+
+
+@dataclass(slots=True)
+class Lane:
+    """One store's lane. `run` never raises for what a shop or a rule does; it says when to be woken.
+
+    `lag` is how long the shop may show an old value after it said done.
+    """
+
+    store: Store
+    vendor: AnyVendor
+    database: Database
+    rules: Rules
+    send: Send
+    metrics: Metrics
+    now: Callable[[], datetime]
+    new_id: Callable[[], str]
+    lag: timedelta = timedelta(seconds=600)
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    chance: Callable[[], float] = random.random
+    _directory: Directory | None = field(default=None, init=False)
+    _listed_at: datetime | None = field(default=None, init=False)
+    _epoch: int | None = field(default=None, init=False)
+
+    async def run(self, tenure: Tenure) -> Rest:
+        """Work until nothing is due or the budget is spent. Raises `LaneLostError` when the lane is somebody else's."""
+        if tenure.epoch != self._epoch:
+            # Somebody else may have had the lane in between: nothing that this process remembers counts.
+            self._directory, self._listed_at, self._epoch = None, None, tenure.epoch
+        if self.store.missing:
+            return Rest()
+        started = self.now()
+        row = await self.database.read(partial(load_lane, store=self.store.alias))
+        health = Health.from_row(row, self.vendor.CAPABILITIES, now=started)
+        calls = Calls(self.send, health, self.vendor.CAPABILITIES, now=self.now, sleep=self.sleep, chance=self.chance)
+        try:
+            rest = await self._run(tenure, calls, until=started + BUDGET)
+        except NotNowError as error:
+            rest = Rest(error.until, is_blocked=True)
+        except AuthenticationError as error:
+            log.error("the shop refuses our credentials: the store is parked", store=self._alias, reason=str(error))
+            rest = Rest(calls.health.probe_at, is_blocked=True)
+        except CallError as error:
+            until = self.now() + calls.retry_in(calls.health.failures, error)
+            log.warning("the shop could not be read; its work waits", store=self._alias, reason=str(error), until=until)
+            rest = Rest(until, is_blocked=True)
+        await self.database.write(partial(self._save, tenure, calls, rest.until))
+        return rest
+
+    @property
+    def _alias(self) -> StoreAlias:
+        return self.store.alias
+
+    def _save(self, tenure: Tenure, calls: Calls, wake: datetime | None, connection: Connection) -> None:
+        check_epoch(connection, self._alias, tenure.owner, tenure.epoch)
+        columns: LaneColumns = {**calls.health.columns(), "last_turn_at": self.now(), "wake_at": wake}
+        save_lane(connection, self._alias, **columns)
+
+    async def _run(self, tenure: Tenure, calls: Calls, *, until: datetime) -> Rest:
+        if calls.health.parked_because:
+            if calls.health.probe_at is not None and calls.health.probe_at > self.now():
+                return Rest(calls.health.probe_at, is_blocked=True)
+            await self._probe(calls)
+        while self.now() < until:
+            in_force = await self.database.read(self.rules.in_force)
+            if in_force is None:
+                return Rest()
+            if self._directory is None or self._is_list_old():
+                await self._list_categories(tenure, calls, in_force)
+            page = await self.database.read(partial(take_page, store=self._alias, now=self.now()))
+            if page.is_empty:
+                return Rest(await self.database.read(partial(next_wake, store=self._alias)))
+            try:
+                wait_until = await self._turn(tenure, calls, in_force, page)
+            except LaneLostError as error:
+                # Newer rules, or another worker: what was planned is rolled back, and planned again by whoever may.
+                log.info("a turn was rolled back", store=self._alias, reason=str(error))
+                await self.database.write(partial(self._check_owner, tenure))
+                continue
+            if wait_until is not None:
+                return Rest(wait_until, is_blocked=True)
+        return Rest(self.now())
+
+    def _check_owner(self, tenure: Tenure, connection: Connection) -> None:
+        check_epoch(connection, self._alias, tenure.owner, tenure.epoch)
+
+    async def _probe(self, calls: Calls) -> None:
+        """Try one read of a parked store. It stays parked, by the error, if the shop still refuses us."""
+        log.info("trying the parked store", store=self._alias)
+        if self.vendor.CAPABILITIES.can_read_categories:
+            request = self.vendor.read([category(ALL)])[0]
+            await calls.allow(request.cost)
+            response = await calls.send(request)
+            try:
+                self.vendor.parse(request, response)
+            except CallError as error:
+                calls.failed(error)
+                raise
+        # A shop that cannot be read is tried by the next call that is due.
+        calls.succeeded()
+        log.info("the store is let in again", store=self._alias)
+
+    # ------------------------------------------------------------------------------------ the turn
+
+    async def _turn(self, tenure: Tenure, calls: Calls, in_force: InForce, page: Page) -> datetime | None:
+        """One page: read, decide, commit, act. Gives when to go on if the store has to be left alone."""
+        planner = self._planner(in_force, calls)
+        plan = await planner.plan(page)
+        await self._commit(tenure, in_force, page, plan)
+        for _ in range(3):  # answers may show products, which are decided like any others
+            acted = await act(self._actor(tenure, calls, in_force), plan.products)
+            if not acted.sightings or acted.until is not None:
+                return acted.until
+            page = Page((), (), self.now())
+            plan = await planner.plan_sightings(acted.sightings)
+            await self._commit(tenure, in_force, page, plan)
+        return None
+
+    def _planner(self, in_force: InForce, calls: Calls) -> Planner:
+        return Planner(
+            store=self.store,
+            vendor=self.vendor,
+            database=self.database,
+            read=partial(read_subjects, self.vendor, calls),
+            rules=in_force.rulebook.for_store(self._alias),
+            directory=self._directory or Directory(names=self.store.settings.names),
+            now=self.now,
+            lag=self.lag,
+        )
+
+    def _actor(self, tenure: Tenure, calls: Calls, in_force: InForce) -> Actor:
+        return Actor(
+            store=self.store,
+            vendor=self.vendor,
+            database=self.database,
+            calls=calls,
+            directory=self._directory or Directory(names=self.store.settings.names),
+            fence=partial(self._fence, tenure, in_force),
+            now=self.now,
+            new_id=self.new_id,
+            metrics=self.metrics,
+        )
+
+    def _fence(self, tenure: Tenure, in_force: InForce, connection: Connection) -> None:
+        check_epoch(connection, self._alias, tenure.owner, tenure.epoch)
+        check_activation(connection, in_force.activation)
+
+    async def _commit(self, tenure: Tenure, in_force: InForce, page: Page, plan: Plan) -> None:
+        await self.database.write(partial(self._write, tenure, in_force, page, plan))
+        self.metrics.turns.labels(store=self._alias).inc()
+        if plan.changed_categories:
+            self._directory = await self.database.read(self._load_directory)
+        for trace in plan.traces:
+            log.info(
+                trace.text, store=self._alias, rule=trace.rule, subject=str(trace.subject), truth=trace.truth.value
+            )
+
+    def _write(self, tenure: Tenure, in_force: InForce, page: Page, plan: Plan, connection: Connection) -> None:
+        """Everything that must survive, or nothing: deliveries planned, cases, traces, looks."""
+        now = self.now()
+        self._fence(tenure, in_force, connection)
+        aside = {
+            id_: reason for id_, reason in plan.set_aside.items() if id_ in {d.delivery.id for d in page.deliveries}
+        }
+        mark_planned(connection, [d.delivery.id for d in page.deliveries if d.delivery.id not in aside], now=now)
+        for id_, reason in aside.items():
+            set_aside(connection, id_, reason)
+        for before, after in plan.cases:
+            save_case(connection, self._alias, before, after, now=now)
+        add_traces(connection, self._alias, in_force.rulebook.hash, plan.traces)
+        clear_looks(connection, self._alias, [look.ref for look in page.looks], not_after=page.taken_at)
+        for _, after in plan.cases:
+            due_at = open_since(after, now=now)
+            if due_at is not None:
+                schedule_looks(connection, self._alias, [after.ref], due_at=due_at, reason="an open action")
+        for ref, due_at in plan.looks.items():
+            schedule_looks(connection, self._alias, [ref], due_at=due_at, reason="what we did is to be seen")
+        for ref, reason in plan.failed.items():
+            postpone_look(connection, self._alias, ref, due_at=now + SET_ASIDE_FOR, reason=reason)
+        for ref in plan.gone_categories:
+            touched = products_of_slot(connection, self._alias, Aspect.MEMBERSHIP, ref.id)
+            look_now(connection, self._alias, touched, now=now, reason=f"{ref} no longer exists")
+
+    # ------------------------------------------------------------------------------------ categories
+
+    def _is_list_old(self) -> bool:
+        can = self.vendor.CAPABILITIES.can_read_categories
+        return can and (self._listed_at is None or self.now() - self._listed_at > LIST_EVERY)
+
+    def _load_directory(self, connection: Connection) -> Directory:
+        return Directory.from_snapshots(
+            categories(connection, self._alias),
+            names=self.store.settings.names,
+            gone=gone_categories(connection, self._alias),
+            knows_categories=self.vendor.CAPABILITIES.can_read_categories,
+        )
+
+    async def _list_categories(self, tenure: Tenure, calls: Calls, in_force: InForce) -> None:
+        """List the store's categories: names need them, rules about them are judged, and what is gone is found."""
+        self._directory = await self.database.read(self._load_directory)
+        if not self.vendor.CAPABILITIES.can_read_categories:
+            return
+        started = self.now()
+        planner = self._planner(in_force, calls)
+        plan = await planner.plan_categories()
+        await self._commit(tenure, in_force, Page((), (), started), plan)
+        self._directory = await self.database.read(self._load_directory)
+        self._listed_at = started

@@ -1,0 +1,116 @@
+"""What an operator and a host look at: `/healthz`, `/readyz` and `/metrics`."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy.engine import Connection
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from rules_engine.core.delivery import StoreAlias
+from rules_engine.core.errors import DatabaseError
+from rules_engine.database.engine import Database
+from rules_engine.database.inbox import Pending, pending_by_store
+from rules_engine.database.lanes import LaneRow, load_lanes
+from rules_engine.lane.rules import InForce, Rules
+from rules_engine.metrics import Metrics
+from rules_engine.receive import Doors
+
+TOO_LONG = timedelta(seconds=60)
+"""Deliveries that waited so long while no lane ran are an alarm."""
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    in_force: InForce | None
+    pending: dict[StoreAlias, Pending]
+    lanes: dict[StoreAlias, LaneRow]
+
+
+def watch_routes(
+    database: Database,
+    doors: Doors,
+    rules: Rules,
+    metrics: Metrics,
+    *,
+    now: Callable[[], datetime],
+    admin_token: str | None,
+) -> list[Route]:
+    """The routes for watching. `/metrics` wants `Authorization: Bearer` and the admin token; unset, it is a 404."""
+
+    def look(connection: Connection) -> _State:
+        return _State(rules.in_force(connection), pending_by_store(connection), load_lanes(connection))
+
+    async def healthz(_request: Request) -> Response:
+        return JSONResponse({"alive": True})
+
+    async def readyz(_request: Request) -> Response:
+        try:
+            state = await database.read(look)
+        except DatabaseError as error:
+            return JSONResponse({"ready": False, "reason": str(error)}, 503)
+        waiting = {door.alias: reason for door in doors.all() if (reason := _why_waiting(door.alias, state))}
+        waiting |= {door.alias: door.store.parked_because for door in doors.all() if door.store.missing}
+        reason = _why_not_ready(state, rules, now(), set(waiting))
+        body = {"ready": not reason, "stores": waiting} | ({"reason": reason} if reason else {})
+        if rules.problem and not reason:
+            body["rules"] = rules.problem
+        return JSONResponse(body, 503 if reason else 200)
+
+    async def measured(request: Request) -> Response:
+        if not admin_token:
+            return JSONResponse({"error": "Not found."}, 404)
+        given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if not hmac.compare_digest(given.encode(), admin_token.encode()):
+            return JSONResponse({"error": "Send Authorization: Bearer and the ADMIN_TOKEN."}, 401)
+        state = await database.read(look)
+        _set_gauges(metrics, doors, state, now())
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    return [
+        Route("/healthz", healthz, methods=["GET"]),
+        Route("/readyz", readyz, methods=["GET"]),
+        Route("/metrics", measured, methods=["GET"]),
+    ]
+
+
+def _why_waiting(alias: StoreAlias, state: _State) -> str:
+    """Why a store's work waits for a person or for its shop, in a sentence, or nothing."""
+    lane = state.lanes.get(alias)
+    if lane is None:
+        return ""
+    if lane.parked_because:
+        return f"parked: {lane.parked_because}"
+    if lane.failures and lane.blocked_until:
+        return f"left alone until {lane.blocked_until:%H:%M:%S} UTC after {lane.failures} failed calls in a row"
+    return ""
+
+
+def _why_not_ready(state: _State, rules: Rules, now: datetime, waiting: set[StoreAlias]) -> str:
+    if state.in_force is None:
+        return f"No rules are in force: {rules.problem}"
+    for alias, pending in state.pending.items():
+        lane = state.lanes.get(alias)
+        ran_at = lane.last_turn_at if lane else None
+        is_idle = ran_at is None or now - ran_at > TOO_LONG
+        if now - pending.oldest > TOO_LONG and is_idle and alias not in waiting:
+            seconds = round((now - pending.oldest).total_seconds())
+            return f"{pending.count} deliveries of {alias} wait since {seconds} s, and its lane does not run."
+    return ""
+
+
+def _set_gauges(metrics: Metrics, doors: Doors, state: _State, now: datetime) -> None:
+    for door in doors.all():
+        pending = state.pending.get(door.alias)
+        lane = state.lanes.get(door.alias)
+        metrics.pending.labels(door.alias).set(pending.count if pending else 0)
+        metrics.oldest.labels(door.alias).set((now - pending.oldest).total_seconds() if pending else 0)
+        metrics.parked.labels(door.alias).set(1 if lane and lane.parked_because else 0)
+        if lane and lane.last_turn_at:
+            metrics.since_turn.labels(door.alias).set((now - lane.last_turn_at).total_seconds())
