@@ -24,7 +24,7 @@ from rules_engine.core.errors import DatabaseError, LaneLostError, OverloadedErr
 from rules_engine.core.subject import category, product
 from rules_engine.database import inbox as stored
 from rules_engine.database.arrivals import insert, row_of
-from rules_engine.database.engine import Database, migrate
+from rules_engine.database.engine import Database
 from rules_engine.database.inbox import Accepted, Arrival, DeliveryState, Inbox, Pending, Replay
 from rules_engine.database.tables import deliveries, looks
 
@@ -37,14 +37,13 @@ KSA = StoreAlias("ksa")
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    url = f"sqlite:///{tmp_path / 'inbox.db'}"
-    migrate(url)
-    return url
+    return f"sqlite:///{tmp_path / 'inbox.db'}"
 
 
 @pytest.fixture
 def database(url: str) -> Iterator[Database]:
     database = Database.from_url(url)
+    database.write_now(deliveries.metadata.create_all)
     yield database
     database.close()
 
