@@ -6,8 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import HealthCheck, settings
 
 from rules_engine.database.tables import metadata
+
+# How long an example takes says something about the machine, not about the engine.
+settings.register_profile("engine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("engine")
 
 
 @pytest.fixture(scope="session")

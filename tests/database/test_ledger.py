@@ -92,11 +92,13 @@ def remembered(case: Case, now: datetime = NOW) -> Case:
         if action.step is Step.TAKE and action.attempts and action.created_at > now - timedelta(hours=24):
             for rule in action.rules:
                 takes[rule].add(action.created_at)
-    actions = {
-        key: action
-        for key, action in case.actions.items()
-        if action.state.is_open or (action.state is ActionState.DEAD and (action.slot in slots or action.slot in ended))
-    }
+
+    def still_matters(action: PlannedAction) -> bool:
+        has_hold = action.slot in slots or action.slot in ended
+        was_just_done = action.done_at is not None and action.done_at > now
+        return action.state.is_open or was_just_done or (action.state is ActionState.DEAD and has_hold)
+
+    actions = {key: action for key, action in case.actions.items() if still_matters(action)}
     recent = {rule: tuple(sorted(some)) for rule, some in takes.items()}
     return replace(case, slots=slots, ended=dict(ended), actions=actions, recent_takes=recent)
 
@@ -247,6 +249,15 @@ def test_an_ended_hold_of_a_category_s_running_episode_comes_with_the_product(co
     assert loaded.episodes == {}
 
 
+def test_a_hold_belongs_to_the_episode_of_its_own_subject(connection: sa.Connection) -> None:
+    namesake = category(PRODUCT.id)
+    for store, ref, rule in ((WEB, namesake, RULE), (KSA, PRODUCT, RULE), (WEB, PRODUCT, RuleCode("other"))):
+        episode = {(rule, ref): Episode(1, Truth.MET, NOW)}
+        ledger.save_case(connection, store, Case(ref), Case(ref, seen_at=NOW, episodes=episode), now=NOW)
+    ended = {FEATURED: (replace(PENDING, state=HoldState.RELEASED),)}
+    assert save(connection, Case(PRODUCT), Case(PRODUCT, ended=ended)).ended == {}
+
+
 def test_a_hold_remembers_when_it_first_ended(connection: sa.Connection) -> None:
     hour = timedelta(hours=1)
     case = save(connection, Case(PRODUCT), Case(PRODUCT, slots=held(PENDING), episodes=running()))
@@ -291,6 +302,20 @@ def test_an_action_is_opened_again_in_its_own_row(connection: sa.Connection) -> 
     case = save(connection, case, replace(case, actions={ACTION.key: planned_again}))
     assert case.actions == {ACTION.key: replace(planned_again, attempts=2, created_at=NOW)}
     assert [again["seq"] for again in rows(connection, tables.actions)] == [row["seq"]]
+
+
+def test_an_action_that_was_loaded_is_written_as_it_is_now(connection: sa.Connection) -> None:
+    case = save(connection, Case(PRODUCT), Case(PRODUCT, actions={ACTION.key: replace(ACTION, attempts=1)}))
+    sent = replace(ACTION, attempts=2, state=ActionState.SENT)
+    assert save(connection, case, replace(case, actions={ACTION.key: sent})).actions == {ACTION.key: sent}
+
+
+def test_what_was_just_done_is_known_for_as_long_as_deliveries_may_lag(connection: sa.Connection) -> None:
+    done = replace(ACTION, state=ActionState.CONFIRMED, done_at=NOW - timedelta(minutes=10))
+    save(connection, Case(PRODUCT), Case(PRODUCT, actions={done.key: done}))
+    for minutes, expected in ((0, {}), (10, {}), (11, {done.key: done})):
+        lag = timedelta(minutes=minutes)
+        assert ledger.load_cases(connection, WEB, [PRODUCT], now=NOW, lag=lag)[PRODUCT].actions == expected
 
 
 @pytest.mark.parametrize(

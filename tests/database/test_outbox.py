@@ -17,7 +17,7 @@ from rules_engine.core.rule import RuleCode
 from rules_engine.core.subject import ProductId, product
 from rules_engine.database import ledger, outbox, tables
 from rules_engine.database.lanes import Look, due_looks, schedule_looks
-from rules_engine.database.outbox import ActionResult, Attempt
+from rules_engine.database.outbox import Attempt, AttemptResult
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -61,11 +61,17 @@ def hold_states(connection: sa.Connection) -> dict[str, HoldState]:
 
 
 def attempt(connection: sa.Connection, *actions: PlannedAction, call: str = "call-1") -> None:
-    outbox.write_attempts(connection, WEB, call, actions, REQUEST, now=NOW + SECOND)
+    keys = [action.key for action in actions]
+    outbox.write_attempts(connection, WEB, call, keys, REQUEST, now=NOW + SECOND)
 
 
-def record(connection: sa.Connection, *results: ActionResult, call: str = "call-1") -> None:
-    outbox.record(connection, WEB, call, results, status=200, milliseconds=120, now=NOW + 2 * SECOND)
+def record(connection: sa.Connection, *results: AttemptResult, call: str = "call-1") -> None:
+    outbox.record_attempts(connection, WEB, call, results, status=200, milliseconds=120)
+
+
+def outcomes(connection: sa.Connection) -> list[tuple[str, str, str]]:
+    query = sa.select(tables.attempts.c.call, tables.attempts.c.action, tables.attempts.c.outcome)
+    return [(call, key, outcome) for call, key, outcome in connection.execute(query.order_by(tables.attempts.c.id))]
 
 
 def test_open_actions_come_in_the_order_of_planning(connection: sa.Connection) -> None:
@@ -86,96 +92,41 @@ def test_the_order_of_planning_holds_over_many_products(connection: sa.Connectio
     assert outbox.open_actions(connection, WEB, ids) == actions
 
 
-def test_an_attempt_counts_before_the_call(connection: sa.Connection) -> None:
-    second = replace(ACTION, key=ActionKey("abc-2"), attempts=2, state=ActionState.WAITING)
-    untouched = replace(ACTION, key=ActionKey("abc-3"))
-    plan(connection, ACTION, second, untouched)
-    attempt(connection, ACTION, second)
-    assert outbox.open_actions(connection, WEB, [ProductId("17")]) == [
-        replace(ACTION, state=ActionState.SENT, attempts=1),
-        replace(second, state=ActionState.SENT, attempts=3),
-        untouched,
-    ]
-    kept = connection.execute(sa.select(tables.attempts)).mappings().all()
-    assert [(row["call"], row["action"], row["outcome"]) for row in kept] == [
-        ("call-1", "abc-1", "unknown"),
-        ("call-1", "abc-2", "unknown"),
-    ]
-
-
-def test_what_was_decided_to_take_counts_as_sent(connection: sa.Connection) -> None:
-    both = replace(ACTION, rules=(FIRST, OTHER))
-    holding = replace(HOLD, rule=OTHER, state=HoldState.HOLDING)
-    bystander = replace(HOLD, rule=RuleCode("bystander"))
-    plan(connection, both, holds=(HOLD, holding, bystander))
-    attempt(connection, both)
-    assert hold_states(connection) == {"first": "sent", "other": "holding", "bystander": "pending"}
-    (first, *_) = load(connection).slots[SLOT].holds
-    assert first.changed_at == NOW + SECOND
-
-
-def test_another_slot_s_holds_are_left_alone(connection: sa.Connection) -> None:
-    elsewhere = replace(ACTION, slot=replace(SLOT, target="c2"))
-    plan(connection, elsewhere, holds=(HOLD,))
-    attempt(connection, elsewhere)
-    assert hold_states(connection) == {"first": "pending"}
-
-
-@pytest.mark.parametrize("step", [Step.GIVE_BACK, Step.MOMENT])
-def test_only_taking_makes_a_hold_sent(connection: sa.Connection, step: Step) -> None:
-    action = replace(ACTION, step=step)
-    plan(connection, action, holds=(HOLD,))
-    attempt(connection, action)
-    assert hold_states(connection) == {"first": "pending"}
-
-
-def test_what_came_of_a_call_is_recorded_for_each_action(connection: sa.Connection) -> None:
+def test_the_outcome_of_an_attempt_is_unknown_until_the_answer(connection: sa.Connection) -> None:
     second = replace(ACTION, key=ActionKey("abc-2"))
-    plan(connection, ACTION, second)
     attempt(connection, ACTION, second)
-    due_at = NOW + 60 * SECOND
-    record(
-        connection,
-        ActionResult(ACTION.key, ActionState.DONE),
-        ActionResult(second.key, ActionState.WAITING, "the shop is busy", due_at=due_at),
-    )
-    assert outbox.open_actions(connection, WEB, [ProductId("17")]) == [
-        replace(ACTION, state=ActionState.DONE, attempts=1, done_at=NOW + 2 * SECOND),
-        replace(second, state=ActionState.WAITING, attempts=1, due_at=due_at, reason="the shop is busy"),
-    ]
-    kept = connection.execute(sa.select(tables.attempts)).mappings().all()
-    assert [(row["outcome"], row["status"], row["milliseconds"], row["reason"]) for row in kept] == [
-        ("done", 200, 120, ""),
-        ("waiting", 200, 120, "the shop is busy"),
-    ]
+    assert outcomes(connection) == [("call-1", "abc-1", "unknown"), ("call-1", "abc-2", "unknown")]
+    record(connection, AttemptResult(second.key, "failed for now", "the shop is busy"))
+    assert outcomes(connection) == [("call-1", "abc-1", "unknown"), ("call-1", "abc-2", "failed for now")]
 
 
-def test_an_answer_belongs_to_its_own_call_only(connection: sa.Connection) -> None:
-    plan(connection, ACTION)
+def test_an_answer_belongs_to_its_own_call_and_store(connection: sa.Connection) -> None:
     attempt(connection, ACTION, call="lost")
     attempt(connection, ACTION, call="heard")
-    record(connection, ActionResult(ACTION.key, ActionState.CONFIRMED, done_at=NOW), call="heard")
-    query = sa.select(tables.attempts.c.call, tables.attempts.c.outcome)
-    assert {tuple(row) for row in connection.execute(query)} == {("lost", "unknown"), ("heard", "confirmed")}
+    outbox.write_attempts(connection, KSA, "heard", [ACTION.key], REQUEST, now=NOW)
+    record(connection, AttemptResult(ACTION.key, "done"), call="heard")
+    assert [outcome for _, _, outcome in outcomes(connection)] == ["unknown", "done", "unknown"]
 
 
 def test_no_actions_and_no_results_change_nothing(connection: sa.Connection) -> None:
     attempt(connection)
     record(connection)
-    assert outbox.action_counts(connection) == {}
+    assert outcomes(connection) == []
 
 
 def dead(connection: sa.Connection, action: PlannedAction = ACTION, *holds: Hold) -> PlannedAction:
-    plan(connection, action, holds=holds)
-    attempt(connection, action)
-    record(connection, ActionResult(action.key, ActionState.DEAD, "400: no such category"))
-    return replace(action, state=ActionState.DEAD, attempts=action.attempts + 1, reason="400: no such category")
+    """The action after one attempt that the shop refused for good."""
+    letter = replace(action, state=ActionState.DEAD, attempts=1, reason="400: no such category")
+    plan(connection, letter, holds=holds)
+    attempt(connection, letter)
+    record(connection, AttemptResult(letter.key, "failed", "400: no such category"))
+    return letter
 
 
 def test_a_dead_letter_comes_with_everything_that_was_tried(connection: sa.Connection) -> None:
     letter = dead(connection)
     plan(connection, replace(ACTION, key=ActionKey("abd-1")))
-    tried = Attempt("call-1", NOW + SECOND, REQUEST, 200, 120, "dead", "400: no such category")
+    tried = Attempt("call-1", NOW + SECOND, REQUEST, 200, 120, "failed", "400: no such category")
     assert outbox.dead_letter(connection, "ab") == outbox.DeadLetter(WEB, letter, (tried,))
 
 
@@ -197,12 +148,27 @@ def test_dead_letters_are_listed_oldest_first(connection: sa.Connection) -> None
     assert outbox.dead_letters(connection, KSA) == []
 
 
-def test_a_dead_letter_that_is_tried_again_is_looked_at_first(connection: sa.Connection) -> None:
-    letter = dead(connection)
+@pytest.mark.parametrize("step", [Step.GIVE_BACK, Step.MOMENT])
+def test_a_dead_letter_that_is_tried_again_is_looked_at_first(connection: sa.Connection, step: Step) -> None:
+    action = replace(ACTION, step=step)
+    letter = dead(connection, action)
     schedule_looks(connection, WEB, [PRODUCT], due_at=NOW + 600 * SECOND, reason="lag")
     outbox.retry_dead_letter(connection, letter.key, now=NOW)
-    assert outbox.open_actions(connection, WEB, [ProductId("17")]) == [ACTION]
+    assert outbox.open_actions(connection, WEB, [ProductId("17")]) == [action]
     assert due_looks(connection, WEB, now=NOW, limit=9) == [Look(PRODUCT, NOW, "a dead letter is tried again")]
+
+
+def test_a_rule_may_take_again_what_a_person_has_tried_again(connection: sa.Connection) -> None:
+    refused = replace(HOLD, state=HoldState.NEVER_TAKEN, takes=1)
+    letter = dead(connection, ACTION, refused, replace(refused, rule=OTHER))
+    outbox.retry_dead_letter(connection, letter.key, now=NOW)
+    assert hold_states(connection) == {"first": "released", "other": "never taken"}
+    query = sa.select(tables.holds.c.takes).order_by(tables.holds.c.id)
+    assert connection.execute(query).scalars().all() == [0, 1]
+    again = replace(ACTION, created_at=NOW + SECOND)
+    plan(connection, again)
+    assert outbox.open_actions(connection, WEB, [ProductId("17")]) == [ACTION]
+    assert [look.ref for look in due_looks(connection, WEB, now=NOW, limit=9)] == [PRODUCT]
 
 
 def test_dropping_what_was_to_be_taken_ends_the_hold_as_never_taken(connection: sa.Connection) -> None:
