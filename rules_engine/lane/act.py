@@ -187,12 +187,14 @@ def _count(actor: Actor, response: Response | None, verdicts: Sequence[Verdict])
         actor.metrics.calls.labels(store=actor.store.alias, outcome=_word(verdict)).inc()
     if response is None:
         return
-    errors = [verdict for verdict in verdicts if isinstance(verdict, CallError)]
-    whole = next((error for error in errors if isinstance(error, AuthenticationError) or response.status >= 400), None)
-    if whole is not None and (isinstance(whole, AuthenticationError | TemporaryError)):
-        actor.calls.failed(whole)
+    refused = next((verdict for verdict in verdicts if isinstance(verdict, AuthenticationError)), None)
+    failed = next((verdict for verdict in verdicts if isinstance(verdict, TemporaryError)), None)
+    if refused is not None:
+        actor.calls.failed(refused)
+    elif failed is not None and (response.status in BUSY or response.status >= 500):
+        actor.calls.failed(failed)
     else:
-        actor.calls.succeeded()
+        actor.calls.succeeded()  # the shop is well, whatever it thinks of this call
 
 
 def _write_attempts(actor: Actor, request: Request, call: str, started: datetime, connection: Connection) -> None:
