@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rules_engine.core.action import ActionKind
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.explain import listed
+from rules_engine.core.fields import subject_fields
 from rules_engine.core.problem import Place
 from rules_engine.core.rule import EffectKind, Every, Named, Target, Trigger, Under
 from rules_engine.core.store import Store
@@ -158,7 +159,7 @@ def _missing_fields(needs: Needs, spec: VendorSpec, name: str, fields: frozenset
             continue
         seen.add(wanted)
         via = f' (used by "{use.via}")' if use.via else ""
-        shown = sorted(known for known in fields if known.startswith(f"{needs.about}."))
+        shown = sorted({f"{needs.about}.{known}" for known in subject_fields(needs.about)} & fields)
         advice = f"{spec.TITLE} has: {', '.join(shown)}" if shown else f"{spec.TITLE} shows nothing of a {needs.about}"
         yield Obstacle(use.place, "lacks-field", f"{name} has no {wanted}{via}", advice)
 

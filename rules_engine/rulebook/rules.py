@@ -64,8 +64,9 @@ class Rules:
         about = self._about(node)
         trigger = self._trigger(code, node)
         effects = self._do(code, node, about or SubjectKind.PRODUCT)
-        condition = self._condition(node, trigger, about) if trigger else None
-        unless = self._unless(node, about)
+        conditions = [self._condition(node, key.text, about) for key, _ in node if key.text in set(Trigger)]
+        condition = conditions[0] if conditions else None
+        unless = self._condition(node, "unless", about)
         mode = self._mode(code, node)
         afterwards = self._afterwards(node, trigger)
         acts_at_first_sight = self._first_sight(node, trigger)
@@ -135,18 +136,11 @@ class Rules:
             return None
         return self._effects.read(value, about)
 
-    def _condition(self, node: MapNode, trigger: Trigger, about: SubjectKind | None) -> Built | None:
-        value = node.get(trigger)
+    def _condition(self, node: MapNode, name: str, about: SubjectKind | None) -> Built | None:
+        value = node.get(name)
         built = self._conditions.read(value, about) if value is not None else None
         if built is not None and about is not None:
-            self._check_uses(built.uses, about, where=trigger)
-        return built
-
-    def _unless(self, node: MapNode, about: SubjectKind | None) -> Built | None:
-        value = node.get("unless")
-        built = self._conditions.read(value, about) if value is not None else None
-        if built is not None and about is not None:
-            self._check_uses(built.uses, about, where="unless")
+            self._check_uses(built.uses, about, where=name)
         return built
 
     def _check_uses(self, uses: tuple[Use, ...], about: SubjectKind, where: str) -> None:

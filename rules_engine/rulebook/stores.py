@@ -130,6 +130,7 @@ class _StoreReader:
         self._environment = environment
         self._missing: list[str] = []
         self._is_sound = True
+        self._explained = {"base_url"}  # the keys whose problems are told in better words than pydantic's
 
     def read(self) -> Store | None:
         values: dict[str, Plain] = {}
@@ -142,7 +143,7 @@ class _StoreReader:
             elif is_secret(fields[key.text]):
                 values[key.text] = self._secrets(key, node, is_list=takes_list(fields[key.text]))
             else:
-                values[key.text] = self._plain(node)
+                values[key.text] = self._plain(key, node)
         self._check_base_url(self._node.get("base_url"))
         self._check_time_zone(self._node.get("time_zone"))
         return self._build(values)
@@ -176,14 +177,15 @@ class _StoreReader:
             self._missing.append(match[1])
         return value.strip()
 
-    def _plain(self, node: Node) -> Plain:
+    def _plain(self, key: ScalarNode, node: Node) -> Plain:
         if isinstance(node, MapNode):
-            return {key.text: self._plain(value) for key, value in node}
+            return {inner.text: self._plain(key, value) for inner, value in node}
         if isinstance(node, ListNode):
-            return [self._plain(item) for item in node.items]
+            return [self._plain(key, item) for item in node.items]
         if "${" in node.text:
             said = "a variable stands only in a secret's place, as its whole value"
             self._error(node.place, "misplaced-variable", said, "write the value itself")
+            self._explained.add(key.text)
         if node.is_null:
             return None
         value = node.written.value
@@ -227,8 +229,8 @@ class _StoreReader:
         """A pydantic error at the place of its node, in plain words."""
         where = [str(part) for part in detail["loc"]]
         field = self._spec.SETTINGS.model_fields.get(where[0]) if where else None
-        if where and where[0] == "base_url":
-            return  # said already, in better words
+        if where and where[0] in self._explained:
+            return
         node = _node_at(self._node, where) or self._key
         name = ".".join(part for part in where if not part.isdigit() and "[" not in part)
         if detail["type"] == "missing":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ruamel.yaml import YAML
@@ -227,7 +227,7 @@ class _Reader:
                 self._report.error(node.place, "doubled-key", said, "keep one of them")
         elif parent.key is not None:
             if not parent.is_skipping:
-                parent.entries.append((parent.key, node))
+                parent.entries.append((parent.key, _beside(parent.key, node)))
             parent.key = None
 
     def _scalar(self, event: ScalarEvent) -> ScalarNode:
@@ -249,6 +249,14 @@ class _Reader:
         place = Place(self._path, mark.line + 1, mark.column + 1) if mark else Place(self._path, 1, 1)
         said, advice = _plain_words(error.problem or "")
         self._report.error(place, "yaml-syntax", said, advice)
+
+
+def _beside(key: ScalarNode, node: Node) -> Node:
+    """A value that is not written stands behind its key, not where the next text begins."""
+    if not isinstance(node, ScalarNode) or node.text or not node.is_plain:
+        return node
+    place = replace(key.place, line=key.last_line, column=key.last_column + 1, length=1)
+    return replace(node, place=place, last_line=key.last_line, last_column=key.last_column + 1)
 
 
 _QUOTE = "put text in quotes if it has a `: `, a ` #`, or begins with a sign such as @, `, %, { or ["
