@@ -219,7 +219,7 @@ def build(
 
     routes = [
         *webhook_routes(doors, inbox, now=outside.now, new_id=lambda: DeliveryId(outside.new_id()), metrics=metrics),
-        *watch_routes(database, doors, rules, metrics, now=outside.now, admin_token=settings.admin_token),
+        *watch_routes(database, doors, rules, metrics, lanes=lanes, now=outside.now, admin_token=settings.admin_token),
     ]
     engine = Engine(
         settings=settings,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,6 +19,7 @@ from rules_engine.database.engine import Database
 from rules_engine.database.inbox import Pending, pending_by_store
 from rules_engine.database.lanes import LaneRow, load_lanes
 from rules_engine.lane.rules import InForce, Rules
+from rules_engine.lane.turn import Lane
 from rules_engine.metrics import Metrics
 from rules_engine.receive import Doors
 
@@ -39,6 +40,7 @@ def watch_routes(
     rules: Rules,
     metrics: Metrics,
     *,
+    lanes: Mapping[StoreAlias, Lane],
     now: Callable[[], datetime],
     admin_token: str | None,
 ) -> list[Route]:
@@ -58,9 +60,10 @@ def watch_routes(
         waiting = {door.alias: reason for door in doors.all() if (reason := _why_waiting(door.alias, state))}
         waiting |= {door.alias: door.store.parked_because for door in doors.all() if door.store.missing}
         reason = _why_not_ready(state, rules, now(), set(waiting))
-        body = {"ready": not reason, "stores": waiting} | ({"reason": reason} if reason else {})
-        if rules.problem and not reason:
-            body["rules"] = rules.problem
+        body: dict[str, object] = {"ready": not reason, "stores": waiting} | ({"reason": reason} if reason else {})
+        held_up = {alias: dict(lane.waiting_rules) for alias, lane in lanes.items() if lane.waiting_rules}
+        body |= {"waiting_rules": held_up} if held_up else {}
+        body |= {"rules": rules.problem} if rules.problem and not reason else {}
         return JSONResponse(body, 503 if reason else 200)
 
     async def measured(request: Request) -> Response:

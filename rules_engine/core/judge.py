@@ -177,3 +177,12 @@ def _effect_wishes(
         for id_ in ids:
             wishes[SlotRef(product, Aspect.MEMBERSHIP, id_)] = effect.kind is EffectKind.ADD_TO_CATEGORY
     return wishes
+
+
+def unknown_name(rule: Rule, directory: Directory) -> str:
+    """Why the rule must wait in this store: the first of its names that means nothing there, or empty."""
+    for effect in rule.effects:
+        found = _effect_wishes(effect, ProductId(""), (), directory)
+        if isinstance(found, Unresolved):
+            return found.reason
+    return ""

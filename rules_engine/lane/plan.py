@@ -217,6 +217,8 @@ class Planner:
 
     async def _with_members(self, products: dict[SubjectRef, Visit], seen: Seen) -> Seen:
         """Read the products that rules about categories want something of, and add them to the turn."""
+        if not any(rule.about is SubjectKind.CATEGORY for rule in self.rules):
+            return seen
         wanted: dict[SubjectRef, None] = {}
         needs_all: list[str] = []
         for before, after in self._plan.cases:

@@ -16,6 +16,8 @@ from rules_engine.core.action import Aspect
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.directory import Directory
 from rules_engine.core.errors import AuthenticationError, CallError, LaneLostError
+from rules_engine.core.judge import unknown_name
+from rules_engine.core.rule import RuleCode
 from rules_engine.core.store import Store
 from rules_engine.core.subject import ALL, category
 from rules_engine.database.catalogue import gone_categories, products_of_slot
@@ -75,7 +77,8 @@ class Rest:
 class Lane:
     """One store's lane. `run` never raises for what a shop or a rule does; it says when to be woken.
 
-    `lag` is how long the shop may show an old value after it said done.
+    `lag` is how long the shop may show an old value after it said done. `waiting_rules` are those that name something
+    which this store does not have, with the reason.
     """
 
     store: Store
@@ -89,8 +92,10 @@ class Lane:
     lag: timedelta = timedelta(seconds=600)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     chance: Callable[[], float] = random.random
+    waiting_rules: dict[RuleCode, str] = field(default_factory=dict, init=False)
     _directory: Directory | None = field(default=None, init=False)
     _listed_at: datetime | None = field(default=None, init=False)
+    _checked: int | None = field(default=None, init=False)
     _epoch: int | None = field(default=None, init=False)
 
     async def run(self, tenure: Tenure) -> Rest:
@@ -138,6 +143,8 @@ class Lane:
                 return Rest()
             if self._directory is None or self._is_list_old():
                 await self._list_categories(tenure, calls, in_force)
+            elif self._checked != in_force.activation:
+                self._check_names(in_force)
             page = await self.database.read(partial(take_page, store=self._alias, now=self.now()))
             if page.is_empty:
                 return Rest(await self.database.read(partial(next_wake, store=self._alias)))
@@ -221,6 +228,7 @@ class Lane:
         self.metrics.turns.labels(store=self._alias).inc()
         if plan.changed_categories:
             self._directory = await self.database.read(self._load_directory)
+            self._check_names(in_force)
         for trace in plan.traces:
             log.info(
                 trace.text, store=self._alias, rule=trace.rule, subject=str(trace.subject), truth=trace.truth.value
@@ -269,11 +277,21 @@ class Lane:
     async def _list_categories(self, tenure: Tenure, calls: Calls, in_force: InForce) -> None:
         """List the store's categories: names need them, rules about them are judged, and what is gone is found."""
         self._directory = await self.database.read(self._load_directory)
-        if not self.vendor.CAPABILITIES.can_read_categories:
-            return
-        started = self.now()
-        planner = self._planner(in_force, calls)
-        plan = await planner.plan_categories()
-        await self._commit(tenure, in_force, Page((), (), started), plan)
-        self._directory = await self.database.read(self._load_directory)
-        self._listed_at = started
+        if self.vendor.CAPABILITIES.can_read_categories:
+            started = self.now()
+            plan = await self._planner(in_force, calls).plan_categories()
+            await self._commit(tenure, in_force, Page((), (), started), plan)
+            self._directory = await self.database.read(self._load_directory)
+            self._listed_at = started
+        self._check_names(in_force)
+
+    def _check_names(self, in_force: InForce) -> None:
+        """Find the rules that name a category or brand which means nothing here: they wait, and it is said."""
+        self._checked = in_force.activation
+        before, self.waiting_rules = self.waiting_rules, {}
+        for rule in in_force.rulebook.for_store(self._alias):
+            reason = unknown_name(rule, self._directory or Directory())
+            if reason:
+                self.waiting_rules[rule.code] = reason
+                if before.get(rule.code) != reason:
+                    log.warning("a rule waits", store=self._alias, rule=rule.code, reason=reason)
