@@ -202,6 +202,11 @@ def test_only_what_differs_is_written(connection: sa.Connection) -> None:
         ledger.save_case(connection, WEB, before, replace(before, episodes=running(2)), now=NOW)
     assert len(seen) == 1
     assert "INTO episodes" in seen[0]
+    before = load(connection)
+    with statements(connection) as seen:
+        ledger.save_case(connection, WEB, before, replace(before, revision=2), now=NOW)
+    assert len(seen) == 1
+    assert "INTO snapshots" in seen[0]
 
 
 def test_as_many_queries_for_three_hundred_products_as_for_three(connection: sa.Connection) -> None:
@@ -236,6 +241,7 @@ def test_an_ended_hold_is_forgotten_by_the_next_episode(connection: sa.Connectio
     ended = {FEATURED: (replace(PENDING, state=HoldState.NEVER_TAKEN),)}
     before = save(connection, Case(PRODUCT), Case(PRODUCT, ended=ended, episodes=running()))
     assert list(before.ended) == [FEATURED]
+    assert [row["ended_at"] for row in rows(connection, tables.holds)] == [NOW]
     assert save(connection, before, replace(before, episodes=running(2))).ended == {}
 
 
@@ -389,6 +395,7 @@ def test_held_products_are_those_with_an_open_hold_of_the_subject(connection: sa
     assert ledger.held_products(connection, WEB, about, [RuleCode("other")]) == [product("1")]
     assert ledger.held_products(connection, WEB, about, []) == []
     assert ledger.held_products(connection, WEB, category("c2")) == []
+    assert ledger.held_products(connection, WEB, product("c1")) == []
 
 
 def test_categories_are_remembered_as_last_seen(connection: sa.Connection) -> None:
