@@ -23,6 +23,9 @@ from rules_engine.core.errors import DatabaseError, SettingsError
 
 T = TypeVar("T")
 
+PATIENCE = 50
+"""How often the switch to WAL is tried again while other processes do the same."""
+
 READERS = 2
 """Threads that read: enough for a lane and a person's question, few enough for a small host."""
 
@@ -185,15 +188,33 @@ def _arrange(engine: Engine, *, begin: str, pragmas: tuple[str, ...]) -> None:
 
     def on_connect(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
         connection.isolation_level = None
-        # The time-out comes first: switching to WAL may have to wait for another process too.
         for pragma in ("busy_timeout = 5000", *pragmas, "foreign_keys = ON"):
-            connection.execute(f"PRAGMA {pragma}")
+            _execute_when_free(connection, f"PRAGMA {pragma}")
 
     def on_begin(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
 
     sa.event.listen(engine, "connect", on_connect)
     sa.event.listen(engine, "begin", on_begin)
+
+
+def _execute_when_free(connection: sqlite3.Connection, statement: str) -> None:
+    """Run a statement outside any transaction, and wait where SQLite itself does not.
+
+    Two processes that switch a new file to WAL at once are told "database is locked" at once, whatever the time-out;
+    to begin a transaction waits for as long as the time-out says.
+    """
+    for _ in range(PATIENCE):
+        try:
+            connection.execute(statement)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+        else:
+            return
+    connection.execute(statement)
 
 
 def _in_transaction(transaction: AbstractContextManager[Connection], work: Callable[[Connection], T]) -> T:

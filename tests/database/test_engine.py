@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 import sqlalchemy as sa
@@ -149,3 +151,15 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(path: Path) -> Non
     with pytest.raises(DatabaseError, match="file is not a database"):
         Database.from_url(f"sqlite:///{path}")
     assert path.read_text().startswith("a letter")
+
+
+def test_many_may_open_a_new_file_at_once(tmp_path: Path) -> None:
+    together = Barrier(4)
+
+    def open_it(number: int) -> None:
+        together.wait()
+        Database.from_url(f"sqlite:///{tmp_path}/new-{number}.db").close()
+
+    with ThreadPoolExecutor(max_workers=4) as threads:
+        for number in range(20):
+            list(threads.map(open_it, [number] * 4))
