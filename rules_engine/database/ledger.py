@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -34,9 +34,6 @@ from .tables import Instant, actions, episodes, holds, slots, snapshots, traces
 
 TAKES_REMEMBERED = timedelta(hours=24)
 """How far back `Case.recent_takes` goes: the window in which a rule may take one product a few times only."""
-
-_NEVER_A_CHANGE = frozenset({"raw", "updated_at", "product_count"})
-"""Fields that move by themselves; a new value of theirs is no new revision."""
 
 
 @dataclass(slots=True)
@@ -348,15 +345,6 @@ def traces_for(connection: sa.Connection, store: StoreAlias, ref: SubjectRef, li
     ]
 
 
-def known_products(connection: sa.Connection, store: StoreAlias) -> list[SubjectRef]:
-    """Every product that was seen and is not gone, by id."""
-    query = sa.select(snapshots.c.id).where(
-        snapshots.c.store == store, snapshots.c.kind == SubjectKind.PRODUCT.value, snapshots.c.is_gone.is_(False)
-    )
-    ids = connection.execute(query.order_by(snapshots.c.id)).scalars()
-    return [SubjectRef(SubjectKind.PRODUCT, id_) for id_ in ids]
-
-
 def held_products(
     connection: sa.Connection, store: StoreAlias, subject: SubjectRef, rules: Iterable[RuleCode] | None = None
 ) -> list[SubjectRef]:
@@ -377,34 +365,3 @@ def categories(connection: sa.Connection, store: StoreAlias) -> list[Snapshot]:
     )
     found = (_snapshot_from_row(row) for row in connection.execute(query.order_by(snapshots.c.id)))
     return [snapshot for snapshot in found if snapshot is not None]
-
-
-def save_snapshots(connection: sa.Connection, store: StoreAlias, seen: Sequence[Snapshot], *, now: datetime) -> None:
-    """Remember subjects as they were just seen, without anything else of their cases: categories and brands.
-
-    The revision goes up when a field changed that people or other systems set, and when a gone subject is back.
-    """
-    newest = {snapshot.ref: snapshot for snapshot in seen}
-    cases = load_cases(connection, store, newest, now=now)
-    rows = []
-    for ref, snapshot in newest.items():
-        case = cases[ref]
-        is_same = not case.is_gone and case.snapshot is not None and _settled(case.snapshot) == _settled(snapshot)
-        row = _snapshot_columns(store, ref, snapshot)
-        rows.append(row | {"revision": case.revision + (not is_same), "seen_at": now, "is_gone": False})
-    upsert(connection, snapshots, rows)
-
-
-def _settled(snapshot: Snapshot) -> dict[str, Any]:
-    return {name: value for name, value in snapshot.fields.items() if name not in _NEVER_A_CHANGE}
-
-
-def mark_gone(connection: sa.Connection, store: StoreAlias, refs: Iterable[SubjectRef], *, now: datetime) -> None:
-    """Remember that a read said that these subjects no longer exist. What was known of them stays."""
-    cases = load_cases(connection, store, refs, now=now)
-    rows = [
-        _snapshot_columns(store, ref, case.snapshot) | {"revision": case.revision + 1, "seen_at": now, "is_gone": True}
-        for ref, case in cases.items()
-        if not case.is_gone
-    ]
-    upsert(connection, snapshots, rows)

@@ -14,10 +14,10 @@ from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.errors import DatabaseError
 from rules_engine.core.holds import HoldState
 from rules_engine.core.plan import ActionState, PlannedAction, Step
-from rules_engine.core.subject import ProductId, product
+from rules_engine.core.subject import product
 
 from .lanes import look_now
-from .rows import OPEN_ACTIONS, OPEN_HOLDS, action_from_row, chunks
+from .rows import OPEN_HOLDS, action_from_row
 from .tables import actions, attempts, holds, slots
 
 UNKNOWN = "unknown"
@@ -56,17 +56,6 @@ class DeadLetter:
     store: StoreAlias
     action: PlannedAction
     attempts: tuple[Attempt, ...] = ()
-
-
-def open_actions(connection: sa.Connection, store: StoreAlias, products: Iterable[ProductId]) -> list[PlannedAction]:
-    """The actions of these products that have something to do or to learn, in the order in which they were planned."""
-    found: list[tuple[int, PlannedAction]] = []
-    for chunk in chunks(products):
-        query = sa.select(actions).where(
-            actions.c.store == store, actions.c.product.in_(chunk), actions.c.state.in_(OPEN_ACTIONS)
-        )
-        found += ((row.seq, action_from_row(row)) for row in connection.execute(query))
-    return [action for _, action in sorted(found, key=lambda pair: pair[0])]
 
 
 def write_attempts(

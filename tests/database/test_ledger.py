@@ -361,7 +361,6 @@ def test_takes_are_counted_once_a_turn_for_a_day_and_only_when_attempted(connect
 def test_a_subject_that_was_only_ever_seen_to_be_gone_has_no_snapshot(connection: sa.Connection) -> None:
     gone = Case(PRODUCT, revision=1, seen_at=NOW, is_gone=True)
     assert save(connection, Case(PRODUCT), gone) == gone
-    assert ledger.known_products(connection, WEB) == []
 
 
 def test_traces_come_newest_first_and_only_of_their_subject(connection: sa.Connection) -> None:
@@ -371,14 +370,6 @@ def test_traces_come_newest_first_and_only_of_their_subject(connection: sa.Conne
     ledger.add_traces(connection, WEB, RulebookHash("h1"), [*made, elsewhere])
     assert ledger.traces_for(connection, WEB, PRODUCT, limit=2) == [made[2], made[1]]
     assert ledger.traces_for(connection, KSA, PRODUCT) == []
-
-
-def test_known_products_are_those_that_are_not_gone(connection: sa.Connection) -> None:
-    seen = [Snapshot(ref, {"id": ref.id}) for ref in (product("2"), product("1"), product("3"), category("4"))]
-    ledger.save_snapshots(connection, WEB, seen, now=NOW)
-    ledger.mark_gone(connection, WEB, [product("3")], now=NOW)
-    assert ledger.known_products(connection, WEB) == [product("1"), product("2")]
-    assert ledger.known_products(connection, KSA) == []
 
 
 def test_held_products_are_those_with_an_open_hold_of_the_subject(connection: sa.Connection) -> None:
@@ -399,27 +390,9 @@ def test_held_products_are_those_with_an_open_hold_of_the_subject(connection: sa
 
 
 def test_categories_are_remembered_as_last_seen(connection: sa.Connection) -> None:
-    shoes, sale = Snapshot(category("1"), {"name": "Shoes"}), Snapshot(category("2"), {"name": "Sale"})
-    ledger.save_snapshots(connection, WEB, [shoes, sale, Snapshot(brand("3"), {"name": "Acme"})], now=NOW)
-    renamed = Snapshot(category("2"), {"name": "Outlet"}, version=NOW)
-    ledger.save_snapshots(connection, WEB, [sale, renamed], now=NOW + timedelta(hours=1))
-    ledger.mark_gone(connection, WEB, [category("1")], now=NOW)
-    assert ledger.categories(connection, WEB) == [renamed]
+    shoes, sale = Snapshot(category("1"), {"name": "Shoes"}), Snapshot(category("2"), {"name": "Outlet"}, version=NOW)
+    for snapshot, is_gone in ((shoes, True), (sale, False), (Snapshot(brand("3"), {"name": "Acme"}), False)):
+        save(connection, Case(snapshot.ref), Case(snapshot.ref, snapshot=snapshot, seen_at=NOW, is_gone=is_gone))
+    assert ledger.categories(connection, WEB) == [sale]
+    assert ledger.categories(connection, KSA) == []
     assert load(connection, category("1")).snapshot == shoes
-    assert load(connection, category("2")).seen_at == NOW + timedelta(hours=1)
-
-
-def test_a_revision_counts_what_people_changed(connection: sa.Connection) -> None:
-    ref = category("1")
-    revisions = []
-    for name, count in (("Sale", 1), ("Sale", 2), ("Outlet", 2)):
-        snapshot = Snapshot(ref, {"name": name, "product_count": count, "raw": {"productCount": count}})
-        ledger.save_snapshots(connection, WEB, [snapshot], now=NOW)
-        revisions.append(load(connection, ref).revision)
-        assert load(connection, ref).snapshot == snapshot
-    ledger.mark_gone(connection, WEB, [ref], now=NOW)
-    ledger.mark_gone(connection, WEB, [ref], now=NOW)
-    revisions.append(load(connection, ref).revision)
-    ledger.save_snapshots(connection, WEB, [snapshot], now=NOW)
-    assert [*revisions, load(connection, ref).revision] == [1, 1, 2, 3, 4]
-    assert load(connection, ref).is_gone is False

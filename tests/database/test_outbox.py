@@ -17,6 +17,7 @@ from rules_engine.core.rule import RuleCode
 from rules_engine.core.subject import ProductId, product
 from rules_engine.database import ledger, outbox, tables
 from rules_engine.database.lanes import Look, due_looks, schedule_looks
+from rules_engine.database.ledger import load_cases
 from rules_engine.database.outbox import Attempt, AttemptResult
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -69,27 +70,14 @@ def record(connection: sa.Connection, *results: AttemptResult, call: str = "call
     outbox.record_attempts(connection, WEB, call, results, status=200, milliseconds=120)
 
 
+def open_actions(connection: sa.Connection) -> list[PlannedAction]:
+    case = load_cases(connection, WEB, [PRODUCT], now=NOW)[PRODUCT]
+    return [action for action in case.actions.values() if action.state.is_open]
+
+
 def outcomes(connection: sa.Connection) -> list[tuple[str, str, str]]:
     query = sa.select(tables.attempts.c.call, tables.attempts.c.action, tables.attempts.c.outcome)
     return [(call, key, outcome) for call, key, outcome in connection.execute(query.order_by(tables.attempts.c.id))]
-
-
-def test_open_actions_come_in_the_order_of_planning(connection: sa.Connection) -> None:
-    states = {f"{n}": state for n, state in enumerate(ActionState)}
-    made = [replace(ACTION, key=ActionKey(key), state=state) for key, state in reversed(states.items())]
-    elsewhere = replace(ACTION, key=ActionKey("x"), slot=replace(SLOT, product=ProductId("18")))
-    plan(connection, *made, elsewhere)
-    found = outbox.open_actions(connection, WEB, [ProductId("17")])
-    assert found == [action for action in made if action.state.is_open]
-    assert outbox.open_actions(connection, KSA, [ProductId("17")]) == []
-    assert outbox.open_actions(connection, WEB, []) == []
-
-
-def test_the_order_of_planning_holds_over_many_products(connection: sa.Connection) -> None:
-    ids = [ProductId(str(number)) for number in range(600)]
-    actions = [replace(ACTION, key=ActionKey(id_), slot=replace(SLOT, product=id_)) for id_ in reversed(ids)]
-    plan(connection, *actions)
-    assert outbox.open_actions(connection, WEB, ids) == actions
 
 
 def test_the_outcome_of_an_attempt_is_unknown_until_the_answer(connection: sa.Connection) -> None:
@@ -154,7 +142,7 @@ def test_a_dead_letter_that_is_tried_again_is_looked_at_first(connection: sa.Con
     letter = dead(connection, action)
     schedule_looks(connection, WEB, [PRODUCT], due_at=NOW + 600 * SECOND, reason="lag")
     outbox.retry_dead_letter(connection, letter.key, now=NOW)
-    assert outbox.open_actions(connection, WEB, [ProductId("17")]) == [action]
+    assert open_actions(connection) == [action]
     assert due_looks(connection, WEB, now=NOW, limit=9) == [Look(PRODUCT, NOW, "a dead letter is tried again")]
 
 
@@ -170,7 +158,7 @@ def test_a_rule_may_take_again_what_a_person_has_tried_again(connection: sa.Conn
     ]
     again = replace(ACTION, created_at=NOW + SECOND)
     plan(connection, again)
-    assert outbox.open_actions(connection, WEB, [ProductId("17")]) == [ACTION]
+    assert open_actions(connection) == [ACTION]
     assert [look.ref for look in due_looks(connection, WEB, now=NOW, limit=9)] == [PRODUCT]
 
 
