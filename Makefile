@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test lint types bench clean
+.PHONY: setup demo test lint types docs bench clean
 setup: $(READY)
 
 $(READY): pyproject.toml
@@ -25,6 +25,10 @@ lint: $(READY)
 
 types: $(READY)
 	$(BIN)/mypy
+
+docs: $(READY)
+	$(BIN)/ruff check --select D100,D101,D102,D103,D104 rules_engine benchmarks
+	$(BIN)/rules-engine check
 
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py

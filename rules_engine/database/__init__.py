@@ -1,0 +1,1 @@
+"""The engine's own memory: tables, inbox, ledger, outbox, lanes, rulebooks, and their migrations."""
