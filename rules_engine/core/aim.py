@@ -22,6 +22,9 @@ FLAP_LIMIT = 3
 FLAP_WINDOW = timedelta(hours=24)
 
 
+_NOT_CALLED = frozenset({ActionState.PENDING, ActionState.WAITING})
+
+
 @dataclass(frozen=True, slots=True)
 class Aim:
     """What a slot should be, and by whose word. `holder` is None when the baseline is wanted."""
@@ -31,12 +34,16 @@ class Aim:
     debtor: Hold | None = None
 
 
-def wanted(slot: Slot, order: Mapping[RuleCode, int]) -> Aim | None:
-    """The first holder's wish in rule order, else the baseline where it is owed, else nothing."""
+def wanted(slot: Slot, order: Mapping[RuleCode, int], live: frozenset[RuleCode] | None = None) -> Aim | None:
+    """The first holder's wish in rule order, else the baseline where it is owed, else nothing.
+
+    Of several that are owed something, a rule that may act (`live`) comes first.
+    """
     claims = sorted((h for h in slot.holds if h.state.is_claim), key=lambda h: _rank(h, order))
     if claims:
         return Aim(claims[0].wish, claims[0])
-    owed = sorted((h for h in slot.holds if h.state is HoldState.OWED), key=lambda h: _rank(h, order))
+    debts = (h for h in slot.holds if h.state is HoldState.OWED)
+    owed = sorted(debts, key=lambda h: (live is not None and h.rule not in live, _rank(h, order)))
     return Aim(slot.baseline, None, owed[0]) if owed else None
 
 
@@ -49,7 +56,7 @@ def aim(
     *,
     store: str,
     order: Mapping[RuleCode, int],
-    frozen: frozenset[RuleCode],
+    live: frozenset[RuleCode],
     recent_takes: Mapping[RuleCode, Sequence[datetime]],
     dead: frozenset[ActionKey],
     caused_by: tuple[str, ...],
@@ -57,34 +64,64 @@ def aim(
 ) -> SlotCase:
     """The one open action that makes the slot what it should be, or none.
 
-    `frozen` are rules that may neither take nor give back now (paused, watching, or gone from the rulebook). `dead`
-    are keys of dead letters: they are not tried again unless a person says so.
+    Rules that are not `live` (paused, watching, or gone from the rulebook) may neither take nor give back. `dead` are
+    keys of dead letters: they are not tried again unless a person says so.
     """
-    goal = wanted(case.slot, order)
+    goal = wanted(case.slot, order, live)
     if goal is None:
         unwanted = case.action is not None and case.action.step is not Step.MOMENT
-        return case.close(*_given_up_as(case.action), at=at) if unwanted else case
+        return case.close(*_given_up_as(case.action), at=at) if unwanted else _retargeted(case)
     case = _mark_overruled(case, goal, at=at)
     if case.value is UNSEEN:
         return case
-    if case.action is not None and case.action.wish != goal.wish:
-        case = case.close(*_given_up_as(case.action), at=at)
-    if case.value == goal.wish:
-        if case.action is not None and case.action.state in {ActionState.PENDING, ActionState.WAITING}:
+    if case.action is not None and not _serves(case.action, goal, live, is_certain=case.is_certain):
+        case = _called_off(case, case.action, at=at)
+    if case.value == goal.wish and case.is_certain:
+        case = _mark_leading(case, goal, at=at)
+        if case.action is not None and case.action.state in _NOT_CALLED:
             case = case.close(ActionState.CANCELLED, "it is so already", at=at)
         return case
-    if case.action is not None:
-        return case
     speaker = goal.holder or goal.debtor
-    if speaker is None or speaker.rule in frozen:
-        return case
+    if speaker is None or speaker.rule not in live:
+        is_stopped = case.action is not None and case.action.state in _NOT_CALLED
+        return case.close(ActionState.CANCELLED, "its rule may not act now", at=at) if is_stopped else case
+    if case.action is not None:
+        return _retargeted(case)
     return _start(case, goal, speaker, store=store, recent_takes=recent_takes, dead=dead, caused_by=caused_by, at=at)
 
 
 def _given_up_as(action: PlannedAction | None) -> tuple[ActionState, str]:
     if action is not None and action.state is ActionState.DONE:
-        return ActionState.CONFIRMED, "done, and since then something else is wanted"
+        return ActionState.CANCELLED, "done, and since then something else is wanted"
     return ActionState.CANCELLED, "no longer wanted"
+
+
+def _serves(action: PlannedAction, goal: Aim, live: frozenset[RuleCode], *, is_certain: bool) -> bool:
+    """Whether the open action does what is wanted now, in the name of what wants it."""
+    if action.wish != goal.wish:
+        return False
+    if action.state not in _NOT_CALLED or not is_certain:
+        return True
+    is_other_step = action.step is not Step.MOMENT and (action.step is Step.TAKE) is (goal.holder is None)
+    return not is_other_step and (action.attempts > 0 or action.rules[0] in live)
+
+
+def _called_off(case: SlotCase, action: PlannedAction, *, at: datetime) -> SlotCase:
+    """Without its action, which is not wanted any more. If it may have happened it counts as if it had.
+
+    Undoing what did not happen is safe; forgetting what did is not.
+    """
+    case = case.close(*_given_up_as(action), at=at)
+    return case if case.is_certain else replace(case, value=action.wish, is_certain=True)
+
+
+def _retargeted(case: SlotCase) -> SlotCase:
+    """With an action that takes off the brand that is there now, not the one that was there when it was decided."""
+    action = case.action
+    if action is None or action.state not in _NOT_CALLED or isinstance(case.value, Unseen) or case.value == action.wish:
+        return case
+    kind, target = call_for(case.slot.ref, case.value, action.wish)
+    return replace(case, action=replace(action, kind=kind, target=target))
 
 
 def _mark_overruled(case: SlotCase, goal: Aim, *, at: datetime) -> SlotCase:
@@ -100,6 +137,17 @@ def _mark_overruled(case: SlotCase, goal: Aim, *, at: datetime) -> SlotCase:
             lost = moved(hold, HoldState.PENDING, reason, at=at)
             case = case.with_holds(lambda each, old=hold, new=lost: new if each is old else each)  # type: ignore[misc]
     return case
+
+
+def _mark_leading(case: SlotCase, goal: Aim, *, at: datetime) -> SlotCase:
+    """Holds that lead again before what they took was undone hold it as before."""
+    return case.with_holds(
+        lambda hold: (
+            moved(hold, HoldState.HOLDING, "", at=at)
+            if hold.state is HoldState.PENDING and hold.takes > 0 and goal.holder and hold.wish == goal.wish
+            else hold
+        )
+    )
 
 
 def _start(

@@ -9,6 +9,7 @@ from datetime import datetime
 from .action import SlotValue
 from .holds import Hold, HoldState
 from .observe import TOOK, SlotCase, moved, settle_debt
+from .plan import ActionState
 from .rule import RuleCode
 from .subject import SubjectRef
 from .view import UNSEEN
@@ -40,11 +41,12 @@ def claim(
     `ended` are earlier holds of the present episodes: a hold takes a slot at most once in an episode.
     """
     wishes = {(made.rule, made.subject): made for made in claims}
-    for hold in case.slot.open_holds:
+    for place in range(len(case.slot.holds)):
+        hold = case.slot.holds[place]
         made = wishes.get((hold.rule, hold.subject))
         ends = (hold.rule, hold.subject) in let_go or (made is not None and made.wish != hold.wish)
-        if ends:
-            case = _release(case, hold, is_fresh=is_fresh, at=at)
+        if hold.state.is_open and ends:
+            case = _release(case, place, is_fresh=is_fresh, at=at)
     candidates = [made for made in claims if _may_join(case, made, ended)]
     for made in candidates:
         if made.wish != case.slot.baseline:
@@ -70,13 +72,14 @@ def _may_join(case: SlotCase, made: Claim, ended: Sequence[Hold]) -> bool:
 
 def _join(case: SlotCase, made: Claim, *, cause: tuple[str, ...], at: datetime) -> SlotCase:
     ours = [hold for hold in case.slot.open_holds if hold.state in {*TOOK, HoldState.OWED}]
-    already_so = case.value == made.wish and (bool(ours) or made.wish == case.slot.baseline)
+    already_so = case.is_certain and case.value == made.wish and (bool(ours) or made.wish == case.slot.baseline)
+    is_seen = case.action is None or case.action.state is not ActionState.DONE
     hold = Hold(
         rule=made.rule,
         subject=made.subject,
         wish=made.wish,
         episode=made.episode,
-        state=HoldState.HOLDING if already_so else HoldState.PENDING,
+        state=(HoldState.HOLDING if is_seen else HoldState.TAKEN) if already_so else HoldState.PENDING,
         since=at,
         takes=1 if already_so and made.wish != case.slot.baseline else 0,
         is_left=made.is_left,
@@ -89,9 +92,21 @@ def _join(case: SlotCase, made: Claim, *, cause: tuple[str, ...], at: datetime) 
     return replace(case, slot=replace(case.slot, holds=(*case.slot.holds, hold)))
 
 
-def _release(case: SlotCase, hold: Hold, *, is_fresh: bool, at: datetime) -> SlotCase:
-    ended = _released(case, hold, is_fresh=is_fresh, at=at)
-    return case.with_holds(lambda each: ended if each is hold else each)
+def _release(case: SlotCase, place: int, *, is_fresh: bool, at: datetime) -> SlotCase:
+    hold = case.slot.holds[place]
+    ended = _released(case, hold, is_fresh=is_fresh and case.is_certain, at=at)
+    holds = (*case.slot.holds[:place], ended, *case.slot.holds[place + 1 :])
+    case = replace(case, slot=replace(case.slot, holds=holds))
+    if ended.state is HoldState.RELEASED and hold.takes > 0 and case.value == hold.wish != case.slot.baseline:
+        # Who had only decided to take the same is left with what was taken.
+        case = case.with_holds(lambda each: _inherited(each, hold.wish, at=at))
+    return case
+
+
+def _inherited(hold: Hold, wish: SlotValue, *, at: datetime) -> Hold:
+    if hold.state is not HoldState.PENDING or hold.wish != wish:
+        return hold
+    return replace(moved(hold, HoldState.HOLDING, "", at=at), takes=max(hold.takes, 1))
 
 
 def _released(case: SlotCase, hold: Hold, *, is_fresh: bool, at: datetime) -> Hold:

@@ -9,7 +9,7 @@ from .action import Aspect, SlotRef, SlotValue
 from .aim import aim
 from .claims import Claim, claim
 from .condition import Document, Truth
-from .holds import HoldState, Slot
+from .holds import Hold, HoldState, Slot
 from .judge import Judged, judge_rules
 from .moments import Moment, MomentWish, lapse, make_moment
 from .observe import TOOK, SlotCase, moved, observe
@@ -48,6 +48,7 @@ class _Wants:
     """What the rules want: claims by slot, who lets go, who was judged with all names known, and moments."""
 
     claims: dict[SlotRef, list[Claim]] = field(default_factory=dict)
+    began: set[RuleCode] = field(default_factory=set)
     let_go: set[Who] = field(default_factory=set)
     settled: set[Who] = field(default_factory=set)
     moments: list[MomentWish] = field(default_factory=list)
@@ -110,19 +111,52 @@ class _Turn:
             slot_case = slot_case.close(ActionState.GONE, reason, at=self.at)
             return slot_case.with_holds(lambda hold: moved(hold, HoldState.GONE, reason, at=self.at))
         is_fresh = self.sighting.is_fresh
-        if is_fresh and self._is_older_than_our_call(ref):
+        if is_fresh and self._is_older_than_our_call(slot_case):
             slot_case, is_fresh = replace(slot_case, value=shown(self.before, ref)), False
+        lagging = self._lagging(slot_case) if is_fresh else None
+        if lagging is not None and lagging.done_at is not None:
+            until = lagging.done_at + self.context.lag
+            slot_case, is_fresh = replace(slot_case, value=lagging.wish, look_at=until), False
+        slot_case = slot_case.with_holds(self._unless_it_may_not_act)
         return observe(slot_case, at=self.at, lag=self.context.lag, is_fresh=is_fresh)
+
+    def _unless_it_may_not_act(self, hold: Hold) -> Hold:
+        """What a rule had only decided to take is dropped once it is paused, only watches, or is gone."""
+        if hold.state is not HoldState.PENDING or hold.takes > 0 or hold.rule in self.context.live:
+            return hold
+        return moved(hold, HoldState.RELEASED, "its rule may not act now, and nothing was taken", at=self.at)
 
     def _is_gone(self, ref: SlotRef) -> bool:
         return ref.aspect is Aspect.MEMBERSHIP and ref.target in self.context.directory.gone
 
-    def _is_older_than_our_call(self, ref: SlotRef) -> bool:
-        """Whether a delivered state was true before our last call on this slot was answered."""
+    def _is_older_than_our_call(self, slot_case: SlotCase) -> bool:
+        """Whether a delivered state may be from before our last call on this slot, where nothing can be read."""
         version = self.sighting.snapshot.version if self.sighting.snapshot else None
         if version is None or self.context.capabilities.can_read:
             return False
-        return any(a.done_at is not None and a.done_at >= version for a in self.case.actions.values() if a.slot == ref)
+        action = slot_case.action
+        if action is not None and action.attempts > 0 and action.done_at is None and slot_case.value != action.wish:
+            return True  # the call was not answered: what was delivered since cannot tell whether it will happen
+        actions = [each for each in self.case.actions.values() if each.slot == slot_case.slot.ref]
+        taken_at = [hold.changed_at for hold in slot_case.slot.holds if hold.state in TOOK and hold.changed_at]
+        last = [each.done_at for each in actions if each.done_at] + ([min(taken_at)] if taken_at else [])
+        return any(at >= version for at in last)
+
+    def _lagging(self, slot_case: SlotCase) -> PlannedAction | None:
+        """What the shop said it had done, was called off before a read showed it, and is not shown yet."""
+        called_off = (
+            (action.done_at, action)
+            for action in self.case.actions.values()
+            if action.slot == slot_case.slot.ref
+            and action.state is ActionState.CANCELLED
+            and action.done_at is not None
+        )
+        done_at, last = max(called_off, key=lambda pair: pair[0], default=(self.at, None))
+        if last is None or last.wish == slot_case.value or self.at >= done_at + self.context.lag:
+            return None
+        action = slot_case.action
+        is_newer_done = action is not None and action.done_at is not None and action.done_at > done_at
+        return None if is_newer_done else last
 
     def _observe_promotion(self) -> None:
         """A membership that the shop made by itself when our call took the last one is held, and undone afterwards."""
@@ -169,6 +203,8 @@ class _Turn:
             if wishes is None:
                 continue
             wants.settled.add(who)
+            if each.began:
+                wants.began.add(each.rule.code)
             if each.is_moment:
                 moment = Moment(each.rule.code, self.case.ref, self.case.revision + 1)
                 wants.moments += [MomentWish(moment, ref, wish) for ref, wish in wishes.items()]
@@ -191,7 +227,8 @@ class _Turn:
         member_of = tuple(dict.fromkeys([*document.fields.get("category_ids", ()), *taken]))
         wishes, problem = judged.wishes(self.product, member_of, self.context.directory)
         if problem:
-            self.notes.append((code, f"waits: {problem}"))
+            if judged.began or judged.is_moment:
+                self.notes.append((code, f"waits: {problem}"))
             return None
         top = self.context.capabilities.promotes_to
         promoted = SlotRef(self.product, Aspect.MEMBERSHIP, top or "")
@@ -204,10 +241,11 @@ class _Turn:
         member_of = document.fields.get("category_ids", ())
         rules = {rule.code: rule for rule in self.context.rules if rule.code in self.context.live}
         for (code, subject), episode in self.context.stretches.items():
-            if code not in rules or not rules[code].is_while:
+            if code not in rules:
                 continue
             ref = SlotRef(self.product, Aspect.MEMBERSHIP, subject.id)
-            if episode.truth is Truth.UNMET:
+            empties = rules[code].is_while and rules[code].about is SubjectKind.CATEGORY
+            if episode.truth is Truth.UNMET or not empties:
                 wants.let_go.add((code, subject))
             elif subject.id in member_of or ref in self.slots:
                 made = Claim(code, subject, wish=False, episode=episode.number, is_left=rules[code].leaves)
@@ -221,9 +259,11 @@ class _Turn:
         """Let rules join and leave the slots."""
         for ref in [*self.slots, *(ref for ref in wants.claims if ref not in self.slots)]:
             slot_case = self.slots.get(ref) or self._slot_case(ref)
-            if slot_case.value is UNSEEN or self._is_gone(ref):
-                continue
             claims = wants.claims.get(ref, [])
+            if slot_case.value is UNSEEN or self._is_gone(ref):
+                told = wants.began & {made.rule for made in claims}
+                self.notes += [(code, f"{ref}: cannot tell what it is now, so nothing is called") for code in told]
+                continue
             # A rule that was settled without this slot no longer wants it: its `do` was edited, or a name moved.
             settled_without = wants.settled - {(made.rule, made.subject) for made in claims}
             no_longer = {(hold.rule, hold.subject) for hold in slot_case.slot.open_holds} & settled_without
@@ -258,14 +298,13 @@ class _Turn:
 
     def aim(self) -> None:
         """Give every slot the one action that makes it what it should be."""
-        holders = {hold.rule for each in self.slots.values() for hold in each.slot.open_holds}
         dead = frozenset(key for key, action in self.case.actions.items() if action.state is ActionState.DEAD)
         for ref, slot_case in self.slots.items():
             self.slots[ref] = aim(
                 slot_case,
                 store=self.context.store,
                 order=self.context.order,
-                frozen=frozenset(holders - self.context.live),
+                live=self.context.live,
                 recent_takes=self.case.recent_takes,
                 dead=dead,
                 caused_by=self.sighting.caused_by,

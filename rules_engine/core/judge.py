@@ -45,8 +45,8 @@ class Judged:
 
     @property
     def is_let_go(self) -> bool:
-        """Whether the rule gives up what it holds of this subject."""
-        return self.rule.is_while and self.finding.truth is Truth.UNMET
+        """Whether the rule gives up what it holds of this subject; a moment, which may have been a stretch, does."""
+        return not self.rule.is_while or self.finding.truth is Truth.UNMET
 
     def claim(self, subject: SubjectRef, wish: SlotValue) -> Claim:
         """The rule's claim on a slot, for its present stretch."""

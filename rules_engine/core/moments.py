@@ -53,10 +53,10 @@ def make_moment(
         return case.note(rule, f"{ref}: cannot tell what it is now, so nothing is called")
     goal = wanted(case.slot, order)
     if goal is not None:
-        if goal.wish == wish:
-            # What is held already stays so afterwards: there is nothing to give back any more.
+        if goal.wish == wish or goal.holder is None:
+            # What is held or owed already stays so afterwards: there is nothing to give back any more.
             return case.rebased(wish).note(rule, f"{ref}: held so already, and stays so")
-        return case.note(rule, f"{ref}: overruled by {goal.holder.rule if goal.holder else 'what is owed'}")
+        return case.note(rule, f"{ref}: overruled by {goal.holder.rule}")
     if case.action is not None and case.action.wish == wish:
         return case
     if case.action is not None and case.action.created_at == at:

@@ -23,6 +23,7 @@ class SlotCase:
     """One slot as it is being settled.
 
     `value` is what the slot is taken to be: what the shop shows, or what we know better while a shop lags.
+    `is_certain` is false while a call was made for it and nobody can say whether it happened.
     `action` is its one open action. `closed` are actions that ended on the way; `notes` say why, by rule. `look_at` is
     when the product must be looked at again for this slot's sake.
     """
@@ -33,6 +34,7 @@ class SlotCase:
     closed: tuple[PlannedAction, ...] = ()
     notes: tuple[tuple[RuleCode, str], ...] = ()
     look_at: datetime | None = None
+    is_certain: bool = True
 
     def close(self, state: ActionState, reason: str, *, at: datetime) -> SlotCase:
         """Without its open action, which ends in `state`."""
@@ -72,17 +74,34 @@ def observe(case: SlotCase, *, at: datetime, lag: timedelta, is_fresh: bool) -> 
         case = _observe_action(case, case.action, value, at=at, lag=lag)
     else:
         case = _observe_holds(case, value, at=at)
-    if not any(hold.state in OURS for hold in case.slot.holds) and case.value == value:
+    case = _observe_third_value(case, value, at=at)
+    if not any(_is_ours(hold, value) for hold in case.slot.holds) and case.value == value:
         # Nothing of this slot is ours: whatever it shows was made by people or other systems.
         case = case.rebased(value)
     return case
 
 
+def _is_ours(hold: Hold, value: SlotValue) -> bool:
+    """Whether what the slot shows may be this hold's doing; also when it was overruled, but what it took is there."""
+    return hold.state in OURS or (hold.state is HoldState.PENDING and hold.takes > 0 and hold.wish == value)
+
+
 def _resend_unknown(case: SlotCase) -> SlotCase:
     """A sent action whose outcome nobody can read is sent again: calls are idempotent by state."""
-    if case.action is not None and case.action.state is ActionState.SENT:
-        return replace(case, action=replace(case.action, state=ActionState.WAITING, due_at=None))
-    return case
+    action = case.action
+    if action is None or action.attempts == 0 or action.state not in {ActionState.SENT, ActionState.WAITING}:
+        return case
+    if action.state is ActionState.SENT:
+        action = replace(action, state=ActionState.WAITING, due_at=None)
+    return replace(case, action=action, is_certain=False)
+
+
+def _observe_third_value(case: SlotCase, value: SlotValue, *, at: datetime) -> SlotCase:
+    """What is owed is forgiven when a person chose something else than what was taken, and than what was before."""
+    known = {case.slot.baseline, *(hold.wish for hold in case.slot.open_holds)}
+    if case.value != value or value in known:
+        return case
+    return case.with_holds(lambda hold: settle_debt(hold, "a person chose otherwise", at=at))
 
 
 def _observe_action(
@@ -179,7 +198,8 @@ def _observe_holds(case: SlotCase, value: SlotValue, *, at: datetime) -> SlotCas
     """Without an open action, a slot that shows something else than we hold was changed by a person."""
     if value == case.slot.baseline:
         case = case.with_holds(lambda hold: settle_debt(hold, "a read shows it given back", at=at))
-    taken = [hold for hold in case.slot.holds if hold.state in TOOK and hold.wish != case.slot.baseline]
+    case = case.with_holds(lambda hold: _settle_sent(hold, value, at=at))
+    taken = [hold for hold in case.slot.holds if hold.state in TOOK]
     if any(hold.wish == value for hold in taken) or not taken:
         return case
     for hold in taken:
@@ -192,3 +212,12 @@ def _observe_holds(case: SlotCase, value: SlotValue, *, at: datetime) -> SlotCas
         )
     )
     return case.rebased(value)
+
+
+def _settle_sent(hold: Hold, value: SlotValue, *, at: datetime) -> Hold:
+    """A hold whose call was called off before its outcome was known: what is shown now is the outcome."""
+    if hold.state is not HoldState.SENT:
+        return hold
+    if hold.wish == value:
+        return replace(moved(hold, HoldState.HOLDING, "", at=at), takes=hold.takes + 1)
+    return moved(hold, HoldState.PENDING, "", at=at)

@@ -110,7 +110,9 @@ def _done_by_another(slot_case: SlotCase, action: PlannedAction, *, at: datetime
             )
         )
         return slot_case.rebased(action.wish)
-    return slot_case.with_holds(lambda hold: settle_debt(hold, "somebody else gave it back", at=at))
+    if action.step is Step.GIVE_BACK:
+        slot_case = slot_case.with_holds(lambda hold: settle_debt(hold, "somebody else gave it back", at=at))
+    return slot_case
 
 
 def _wait(

@@ -37,7 +37,7 @@ class ActionState(StrEnum):
     CONFIRMED = "confirmed"
     """Shown by a read, or by an answer that proves it."""
     CANCELLED = "cancelled"
-    """No longer wanted, or already so, before it was done."""
+    """No longer wanted, or already so; with a `done_at`, the shop said done but no read had shown it."""
     DEAD = "dead"
     """Given up: a dead letter for a person to judge."""
     GONE = "gone"

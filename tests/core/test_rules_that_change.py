@@ -1,0 +1,134 @@
+"""What happens to holds when a rule is paused, edited or gone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from core_builders import (
+    FEATURED,
+    FEW,
+    LEAVES,
+    SALE,
+    SOLD_OUT,
+    holding,
+    owing,
+    removes,
+    sold_out,
+    while_,
+)
+
+from rules_engine.core.action import ActionKind
+from rules_engine.core.condition import Test, Word
+from rules_engine.core.holds import HoldState
+from rules_engine.core.plan import Step
+from rules_engine.core.rule import Mode, Trigger
+
+# ----------------------------------------------------------------------------- paused, watch, gone
+
+
+@pytest.mark.parametrize("mode", [Mode.PAUSED, Mode.WATCH, None])
+def test_a_rule_that_may_not_act_keeps_its_holds_and_gives_nothing_back(mode: Mode | None) -> None:
+    desk = holding()
+    desk.rules = (replace(LEAVES, mode=mode),) if mode else ()
+    desk.later(seconds=1).sees(stock=3)
+    assert desk.hold().state is HoldState.HOLDING
+    assert not desk.actions()
+    desk.rules = (LEAVES,)
+    desk.later(seconds=1).sees()
+    assert desk.action().step is Step.GIVE_BACK
+
+
+@pytest.mark.parametrize("mode", [Mode.PAUSED, Mode.WATCH, None])
+def test_a_rule_that_may_not_act_takes_nothing_that_it_had_decided_to_take(mode: Mode | None) -> None:
+    desk = sold_out()
+    desk.rules = (replace(LEAVES, mode=mode),) if mode else ()
+    desk.later(seconds=1).sees()
+    assert not desk.actions()
+    desk.rules = (LEAVES,)
+    desk.later(seconds=1).sees()
+    assert desk.action().step is Step.TAKE
+
+
+@pytest.mark.parametrize("mode", [Mode.PAUSED, Mode.WATCH, None])
+def test_what_a_rule_that_may_not_act_owes_waits(mode: Mode | None) -> None:
+    desk = owing()
+    desk.rules = (replace(LEAVES, mode=mode),) if mode else ()
+    desk.later(seconds=1).sees()
+    assert desk.hold().state is HoldState.OWED
+    assert not desk.to_send()
+
+
+def test_a_call_whose_outcome_is_unknown_is_settled_by_a_read_while_its_rule_is_paused() -> None:
+    desk = sold_out()
+    desk.attempts()
+    desk.rules = (replace(LEAVES, mode=Mode.PAUSED),)
+    desk.later(seconds=1).sees()
+    assert not desk.to_send()
+    desk.later(seconds=1).sees(category_ids=[])
+    desk.rules = (LEAVES,)
+    desk.later(seconds=1).sees(stock=3)
+    assert desk.hold().state is HoldState.OWED
+
+
+def test_a_paused_rule_that_took_nothing_does_not_stand_in_the_way_of_a_later_rule() -> None:
+    other = while_(FEW, removes("Featured"), code="b", order=1)
+    desk = sold_out(LEAVES, other)
+    desk.rules = (replace(LEAVES, mode=Mode.PAUSED), other)
+    desk.later(seconds=1).sees()
+    assert desk.action().rules[0] == "b"
+
+
+def test_a_paused_rule_holds_on_what_another_rule_lets_go() -> None:
+    other = while_(FEW, removes("Featured"), code="b", order=1)
+    desk = holding(LEAVES, other)
+    desk.rules = (replace(LEAVES, mode=Mode.PAUSED), other)
+    desk.later(seconds=1).sees(stock=9)
+    assert desk.hold(rule="b").state is HoldState.RELEASED
+    assert not desk.actions()
+
+
+def test_a_watching_rule_says_so_and_decides_nothing() -> None:
+    desk = sold_out(replace(LEAVES, mode=Mode.WATCH))
+    assert not desk.actions()
+    assert "only watches" in desk.says()
+
+
+# ------------------------------------------------------------------------------------ edited rules
+
+
+def test_a_changed_do_gives_back_what_is_no_longer_wanted_and_takes_what_is_new() -> None:
+    desk = holding()
+    desk.rules = (replace(LEAVES, effects=(removes("Sale"),)),)
+    desk.later(seconds=1).sees(category_ids=[SALE])
+    assert {(a.kind, a.target) for a in desk.actions()} == {
+        (ActionKind.ADD_TO_CATEGORY, FEATURED),
+        (ActionKind.REMOVE_FROM_CATEGORY, SALE),
+    }
+
+
+def test_a_rule_whose_name_means_nothing_here_waits_and_keeps_what_it_holds() -> None:
+    desk = holding()
+    desk.rules = (replace(LEAVES, effects=(removes("Featurd"),)),)
+    desk.later(seconds=1).sees()
+    assert desk.hold().state is HoldState.HOLDING
+
+
+def test_a_rule_whose_name_means_nothing_here_takes_nothing_and_says_what_may_be_meant() -> None:
+    desk = sold_out(replace(LEAVES, effects=(removes("Featurd"),)))
+    assert not desk.actions()
+    assert 'did you mean "Featured"' in desk.says()
+
+
+def test_a_rule_that_became_a_moment_gives_back_what_it_held() -> None:
+    desk = holding()
+    desk.rules = (replace(LEAVES, trigger=Trigger.AS_SOON_AS),)
+    desk.later(seconds=1).sees()
+    assert desk.hold().state is HoldState.OWED
+
+
+def test_unless_becoming_met_gives_back_at_once() -> None:
+    rule = while_(SOLD_OUT, removes("Featured"), unless=Test("product.published", Word.IS, False))
+    desk = holding(rule)
+    desk.later(seconds=1).sees(published=False)
+    assert desk.hold().state is HoldState.OWED
