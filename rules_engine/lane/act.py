@@ -24,7 +24,7 @@ from rules_engine.core.action import (
     Verdict,
 )
 from rules_engine.core.directory import Directory
-from rules_engine.core.errors import AuthenticationError, CallError, PermanentError, TemporaryError
+from rules_engine.core.errors import AuthenticationError, CallError, LaneLostError, PermanentError, TemporaryError
 from rules_engine.core.outcome import answered, attempted
 from rules_engine.core.plan import ActionState, Case, PlannedAction
 from rules_engine.core.store import Store
@@ -205,6 +205,8 @@ def _write_attempts(actor: Actor, request: Request, call: str, started: datetime
     for id_, keys in by_product.items():
         before = case = cases[product(id_)]
         for key in keys:
+            if key not in case.actions or case.actions[key].state not in _READY:
+                raise LaneLostError("A person changed what was about to be sent; it is decided again.")
             case = attempted(case, key, at=started)
         save_case(connection, alias, before, case, now=started)
     summary = {"method": request.method, "path": urlsplit(request.url).path, "body": (request.body or b"").decode()}
