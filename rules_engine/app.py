@@ -97,6 +97,7 @@ class Engine:
     metrics: Metrics
     outside: Outside
     lanes: dict[StoreAlias, Lane]
+    network: Network
     app: Starlette
 
     async def run_lane(self, tenure: Tenure) -> Rest:
@@ -232,6 +233,7 @@ def build(
         metrics=metrics,
         outside=outside,
         lanes=lanes,
+        network=network,
         app=Starlette(routes=routes, lifespan=lifespan),
     )
     return engine

@@ -1,0 +1,75 @@
+"""The command line: `rules-engine`, one file for each family of commands."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Annotated
+
+import typer
+
+from rules_engine import __version__
+
+from . import dead_letters, repair, rules, serve
+from .output import in_plain_words
+
+app = typer.Typer(
+    name="rules-engine",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,  # the richer tracebacks are longer than a log line should be
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Rules for shops' catalogues: a webhook says *look*, the engine reads the product, decides by "
+    "the rules, and makes the fewest calls.\n\n"
+    "It takes its settings from the environment, its stores from rules/stores.yaml and its rules from rules/*.yaml. "
+    "Commands end with 0 when all is fine, 1 when they found something or something failed, 2 when they were used "
+    "wrongly.",
+    epilog="Start with `rules-engine check`, then `rules-engine serve`. "
+    "`rules-engine COMMAND --help` tells more and shows an example.",
+)
+
+
+def _say_version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def start(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=lambda wanted: _say_version(wanted=wanted), help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Options of the command itself."""
+
+
+def _example(text: str) -> str:
+    return f"Example: `rules-engine {text}`"
+
+
+RUNNING, RULES, REPAIR = "Running", "Rules", "When something went wrong"
+
+app.command(rich_help_panel=RUNNING, epilog=_example("serve"))(serve.serve)
+app.command(rich_help_panel=RUNNING, epilog=_example("worker"))(serve.worker)
+app.command(rich_help_panel=RUNNING, epilog=_example("migrate"))(serve.migrate)
+app.command(rich_help_panel=RUNNING, epilog=_example("release --json"))(serve.release)
+app.command(rich_help_panel=RULES, epilog=_example("check --format github"))(rules.check)
+app.command(rich_help_panel=REPAIR, epilog=_example("deliveries --store web --state 'set aside'"))(repair.deliveries)
+app.command(rich_help_panel=REPAIR, epilog=_example("replay 5c1d0e"))(repair.replay)
+app.command(rich_help_panel=REPAIR, epilog=_example("probe ksa"))(repair.probe)
+app.add_typer(dead_letters.app, rich_help_panel=REPAIR)
+
+if find_spec("rules_engine.commands.demo"):
+    app.command(rich_help_panel=RUNNING, epilog=_example("demo --once"))(import_module(".demo", __name__).demo)
+
+
+def main() -> None:
+    """The console script `rules-engine`: run the command that the arguments name, and exit."""
+    with in_plain_words():
+        app(prog_name="rules-engine")  # also as `python -m rules_engine`

@@ -225,3 +225,9 @@ def stores_with_work(connection: sa.Connection, *, now: datetime) -> list[StoreA
     waiting = sa.select(deliveries.c.store).where(is_pending, deliveries.c.store != "")
     due = sa.select(looks.c.store).where(looks.c.due_at <= now)
     return [StoreAlias(store) for store in sorted(connection.execute(sa.union(waiting, due)).scalars())]
+
+
+def stores_to_probe(connection: sa.Connection, *, now: datetime) -> list[StoreAlias]:
+    """The parked stores that are to be tried now, by name: their time has come, or a person asked."""
+    query = sa.select(lanes.c.store).where(lanes.c.parked_because != "", lanes.c.probe_at <= now)
+    return [StoreAlias(store) for store in connection.execute(query.order_by(lanes.c.store)).scalars()]

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.errors import DatabaseError, LaneLostError
 from rules_engine.database.engine import Database
-from rules_engine.database.lanes import acquire, load_lane, release, renew, stores_with_work
+from rules_engine.database.lanes import acquire, load_lane, release, renew, stores_to_probe, stores_with_work
 from rules_engine.lane.turn import Rest, Tenure
 
 from .port import RunLane
@@ -178,6 +178,9 @@ class Embedded:
         while True:
             await self._sleep(LOOK_EVERY)
             try:
+                for store in await self._database.read(partial(stores_to_probe, now=self._now())):
+                    self._blocked.pop(store, None)  # a person asked for it to be tried before its time
+                    self.ring(store)
                 for store in await self._database.read(partial(stores_with_work, now=self._now())):
                     self.ring(store)
             except DatabaseError as error:

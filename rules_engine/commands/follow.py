@@ -1,0 +1,145 @@
+"""Following what a command asked for: a lane does it, in the server or else here, and the command waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import sqlalchemy as sa
+import typer
+
+from rules_engine import logs
+from rules_engine.app import Engine, Outside, build, open_stores
+from rules_engine.core.delivery import StoreAlias
+from rules_engine.core.errors import DatabaseError, SettingsError
+from rules_engine.database.engine import Database, is_current
+from rules_engine.database.lanes import load_lane
+from rules_engine.database.rulebooks import active
+from rules_engine.dispatch.embedded import is_dead
+from rules_engine.settings import LogLevel, Settings
+
+LOOK_EVERY = 0.1
+"""Seconds between looks at what the server makes of it."""
+
+IsDone = Callable[[sa.Connection], bool]
+"""Says whether what was asked for has come to its end."""
+
+Wait = Annotated[float, typer.Option("--wait", min=0, metavar="SECONDS", help="How long to wait for the outcome.")]
+"""The option of every command that follows what it asked for."""
+
+LONG_ENOUGH = 60.0
+"""Seconds to wait unless said otherwise: longer than the lease of a server that was killed."""
+
+
+@contextmanager
+def open_database(settings: Settings) -> Iterator[Database]:
+    """The database that a server uses, for one command.
+
+    Raises `DatabaseError` when there is none yet, or when its tables are not those of this release.
+    """
+    file = _file_of(settings.database_url)
+    if file is not None and not file.exists():
+        raise DatabaseError(
+            f"There is no database {file} yet: `rules-engine serve` makes it; DATABASE_URL says which it is."
+        )
+    database = Database.from_url(settings.database_url)
+    try:
+        if not is_current(database):
+            raise DatabaseError("The database's tables are not those of this release: run `rules-engine migrate`.")
+        yield database
+    finally:
+        database.close()
+
+
+def _file_of(url: str) -> Path | None:
+    try:
+        name = sa.make_url(url).database
+    except (sa.exc.ArgumentError, ValueError):
+        return None  # opening it says better what is wrong with it
+    return Path(name) if name else None
+
+
+def check_store(settings: Settings, store: StoreAlias) -> None:
+    """Raise `SettingsError` unless stores.yaml has this store."""
+    known = [each.alias for each in open_stores(settings, None)]
+    if store not in known:
+        raise SettingsError(f"stores.yaml has no store {store!r}; it has {', '.join(known)}.")
+
+
+def follow(
+    settings: Settings, database: Database, store: StoreAlias, is_done: IsDone, *, seconds: float, outside: Outside
+) -> str:
+    """Wait until it is done, for at most `seconds`; run the store's lane here when nobody else does.
+
+    Gives nothing, or a sentence about what it still waits for.
+    """
+    within = timedelta(seconds=seconds)
+    return asyncio.run(_Follower(settings, database, store, is_done, outside).follow(outside.now() + within))
+
+
+class _Follower:
+    def __init__(
+        self, settings: Settings, database: Database, store: StoreAlias, is_done: IsDone, outside: Outside
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._store = store
+        self._is_done = is_done
+        self._outside = outside
+
+    async def follow(self, until: datetime) -> str:
+        """Look until it is done or the time is up."""
+        while not await self._database.read(self._is_done):
+            if self._outside.now() >= until:
+                return await self._database.read(self._why_waiting)
+            if not await self._database.read(self._is_served):
+                await self._run_here(until)
+                is_done = await self._database.read(self._is_done)
+                return "" if is_done else await self._database.read(self._why_waiting)
+            await self._outside.sleep(LOOK_EVERY)
+        return ""
+
+    def _is_served(self, connection: sa.Connection) -> bool:
+        lane = load_lane(connection, self._store)
+        has_lease = lane.lease_until is not None and lane.lease_until > self._outside.now()
+        return bool(lane.owner) and has_lease and not is_dead(lane.owner)
+
+    async def _run_here(self, until: datetime) -> None:
+        # Its log lines are for a server; here people wait for one answer.
+        logs.configure(self._settings.log_format, LogLevel.ERROR)
+        engine = build(self._settings, outside=self._outside, runs_lanes=False)
+        try:
+            async with engine.network:
+                await self._run_lane(engine, until)
+        finally:
+            engine.database.close()
+
+    async def _run_lane(self, engine: Engine, until: datetime) -> None:
+        if self._store not in engine.lanes:
+            return
+        async with engine.dispatch.exclusive(self._store) as tenure:
+            while tenure is not None and not await self._database.read(self._is_done):
+                rest = await engine.run_lane(tenure)
+                if rest.until is None or rest.until >= until:
+                    return
+                await self._outside.sleep(max(0.0, (rest.until - self._outside.now()).total_seconds()))
+
+    def _why_waiting(self, connection: sa.Connection) -> str:
+        lane = load_lane(connection, self._store)
+        store = next((each for each in open_stores(self._settings, os.environ) if each.alias == self._store), None)
+        if store is None:
+            return f"stores.yaml has no store {self._store} any more, so nobody works for it."
+        if store.missing:
+            return store.parked_because
+        if lane.parked_because:
+            return f"{self._store} is parked: {lane.parked_because} Then run `rules-engine probe {self._store}`."
+        if active(connection) is None:
+            return "No rules are in force yet: run `rules-engine release`."
+        if lane.blocked_until is not None and lane.blocked_until > self._outside.now():
+            return f"{self._store} is left alone until {lane.blocked_until:%H:%M:%S} UTC; then it goes on by itself."
+        return f"The lane of {self._store} has not finished with it; it goes on while `rules-engine serve` runs."

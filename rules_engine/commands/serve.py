@@ -1,0 +1,168 @@
+"""What a host runs: `serve`, `worker`, `migrate` and `release`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import structlog
+import typer
+import uvicorn
+
+from rules_engine import logs
+from rules_engine.app import build, compile_rules, open_stores, utc_now
+from rules_engine.core.errors import SettingsError
+from rules_engine.database.engine import Database
+from rules_engine.database.engine import migrate as bring_up_to_date
+from rules_engine.lane.rules import put_in_force
+from rules_engine.rulebook import read_rule_texts
+from rules_engine.settings import Settings
+
+from .output import FINDINGS, AsJson, complain, in_plain_words, problem_fields, say, say_json
+from .rules import count, left_out
+
+log = structlog.stdlib.get_logger(__name__)
+
+LAST_ANSWERS = 5
+"""Seconds that requests get to be answered after SIGTERM. With what lanes get for their turns it stays below 20."""
+
+
+class Server(uvicorn.Server):
+    """uvicorn, which ends with exit code 0 when it was asked to end."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on SIGTERM and SIGINT. uvicorn itself raises the signal again afterwards, and would end by it."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+
+def serve() -> None:
+    """Receive webhooks and run the lanes, until SIGTERM.
+
+    One process does it all on SQLite: it makes or updates its tables, puts the rule files in force if they are valid,
+    and answers on HOST and PORT. stores.yaml has to be valid, else nothing is served; rule files that are not are
+    refused as a whole, and the last good ones run on. A store whose variables are not set waits and says so.
+    """
+    with in_plain_words():
+        settings = Settings.from_environment()
+        logs.configure(settings.log_format, settings.log_level)
+        listener = _listen(settings)
+        with listener:
+            engine = build(settings)
+            config = uvicorn.Config(
+                engine.app,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                ws="none",
+                lifespan="on",
+                timeout_graceful_shutdown=LAST_ANSWERS,
+            )
+            log.info("listening", url=_url(listener), stores=[store.alias for store in engine.stores])
+            server = Server(config)
+            server.run(sockets=[listener])
+    if not server.started:
+        raise typer.Exit(FINDINGS)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """The socket to serve on. Taking it first means that a second server touches nothing."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+    except OSError as error:
+        raise SettingsError(
+            f"Port {settings.port} of {settings.host} cannot be listened on ({error.strerror or error}): set PORT and "
+            "HOST to a free one."
+        ) from error
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def worker(*, as_json: AsJson = False) -> None:
+    """Run lanes only, beside web processes that receive.
+
+    On SQLite there is none to start: `rules-engine serve` runs the lanes itself.
+    """
+    with in_plain_words(as_json=as_json):
+        settings = Settings.from_environment()
+        if not settings.database_url.startswith("sqlite"):
+            Database.from_url(settings.database_url).close()  # refuses what this release cannot use, with the reason
+    sentence = "No worker is needed: on SQLite, `rules-engine serve` runs the lanes itself."
+    if as_json:
+        say_json({"needed": False, "reason": sentence})
+    else:
+        say(sentence)
+
+
+def migrate(*, as_json: AsJson = False) -> None:
+    """Bring the database's tables to those of this release.
+
+    It prints their revision. `serve` and `release` do it too; running it again changes nothing.
+    """
+    with in_plain_words(as_json=as_json):
+        settings = Settings.from_environment()
+        revision = bring_up_to_date(settings.database_url)
+    if as_json:
+        say_json({"revision": revision})
+    else:
+        say(f"The database is at revision {revision}.")
+
+
+def release(*, as_json: AsJson = False) -> None:
+    """Check the files, migrate, and put the rules in force.
+
+    Made for a host's release phase: when stores.yaml or a rule file is invalid it prints every problem, changes
+    nothing, and ends with 1, so that the release does not go out. What is known already is then looked at by the new
+    rules.
+    """
+    with in_plain_words(as_json=as_json):
+        settings = Settings.from_environment()
+        stores = open_stores(settings, os.environ)
+        rulebook = compile_rules(read_rule_texts(settings.rules), stores)
+        revision = bring_up_to_date(settings.database_url)
+        database = Database.from_url(settings.database_url)
+        try:
+            aliases = [store.alias for store in stores]
+            is_new = database.write_now(
+                partial(put_in_force, rulebook=rulebook, stores=aliases, now=utc_now(), reason="release")
+            )
+        finally:
+            database.close()
+    for problem in rulebook.warnings:
+        complain(problem.render())
+    for store in stores:
+        if store.missing:
+            complain(store.parked_because)
+    if as_json:
+        say_json(
+            {
+                "revision": revision,
+                "rulebook": rulebook.hash,
+                "is_new": is_new,
+                "rules": [rule.code for rule in rulebook.rules],
+                "warnings": [problem_fields(problem) for problem in rulebook.warnings],
+                "left_out": left_out(rulebook),
+                "waiting": {store.alias: store.parked_because for store in stores if store.missing},
+            }
+        )
+        return
+    say(f"The database is at revision {revision}.")
+    what = f"Rulebook {rulebook.hash[:12]} with {count(len(rulebook.rules), 'rule')}"
+    say(f"{what} is in force now." if is_new else f"{what} was in force already.")
