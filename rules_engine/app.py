@@ -111,11 +111,12 @@ class Engine:
             rulebook = compile_rules(read_rule_texts(folder), self.stores)
         except RulebookError as error:
             first = error.problems[0]
-            self.rules.problem = f"{first.place}: {first.message} ({error})"
+            self.rules.refused = f"{first.place}: {first.message} ({error})"
             log.error("the rule files are refused; the last good rules run on", problems=len(error.problems))
             for problem in error.problems:
                 log.error("a problem in the rule files", place=str(problem.place), problem=problem.message)
             return False
+        self.rules.refused = ""
         aliases = [store.alias for store in self.stores]
         put = partial(put_in_force, rulebook=rulebook, stores=aliases, now=self.outside.now(), reason="start")
         if await self.database.write(put):

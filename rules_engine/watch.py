@@ -63,7 +63,7 @@ def watch_routes(
         body: dict[str, object] = {"ready": not reason, "stores": waiting} | ({"reason": reason} if reason else {})
         held_up = {alias: dict(lane.waiting_rules) for alias, lane in lanes.items() if lane.waiting_rules}
         body |= {"waiting_rules": held_up} if held_up else {}
-        body |= {"rules": rules.problem} if rules.problem and not reason else {}
+        body |= {"refused_rules": rules.refused} if rules.refused else {}
         return JSONResponse(body, 503 if reason else 200)
 
     async def measured(request: Request) -> Response:

@@ -28,19 +28,23 @@ class InForce:
 
 
 class Rules:
-    """Gives the rulebook in force. `problem` says why there is none, for `/readyz` and the logs."""
+    """Gives the rulebook in force.
+
+    `problem` says why there is none; `refused` why the files on disk are not it, for `/readyz` and the logs.
+    """
 
     def __init__(self, compile_: Compile) -> None:
         self._compile = compile_
         self._known: InForce | None = None
         self._refused: int | None = None
         self.problem = ""
+        self.refused = ""
 
     def in_force(self, connection: Connection) -> InForce | None:
         """The rulebook in force, or None while there is none that this process understands."""
         found = active(connection)
         if found is None:
-            self.problem = self.problem or "no rulebook is active yet: run `rules-engine release`"
+            self.problem = self.refused or "no rulebook is active yet: run `rules-engine release`"
             return None
         if self._known is not None and self._known.activation == found.id:
             return self._known

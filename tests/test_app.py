@@ -1,0 +1,152 @@
+"""The composed engine: what it does at start and at the end, and what operators see of it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from engine_world import ENVIRONMENT, HOUSE
+
+from rules_engine.app import Engine, Outside, build
+from rules_engine.core.delivery import StoreAlias
+from rules_engine.core.errors import RulebookError, SettingsError
+from rules_engine.database.lanes import load_lane, save_lane
+from rules_engine.database.rulebooks import active
+from rules_engine.sandbox import EcwidShop, ManualClock, numbered
+from rules_engine.settings import Settings
+
+pytestmark = pytest.mark.anyio
+WEB = StoreAlias("web")
+ADMIN = "letmein"
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    shutil.copytree(HOUSE / "rules", tmp_path / "rules")
+    return tmp_path
+
+
+def engine(place: Path, clock: ManualClock, *, runs_lanes: bool = False, **environment: str) -> Engine:
+    settings = Settings.from_environment(
+        {"DATABASE_URL": f"sqlite:///{place / 'e.db'}", "RULES": str(place / "rules"), "ADMIN_TOKEN": ADMIN}
+    )
+    outside = Outside(now=clock, new_id=numbered(), chance=lambda: 0.5)
+    return build(settings, environment={**ENVIRONMENT, **environment}, outside=outside, runs_lanes=runs_lanes)
+
+
+@asynccontextmanager
+async def running(made: Engine) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(made.app)
+    async with (
+        made.app.router.lifespan_context(made.app),
+        httpx.AsyncClient(transport=transport, base_url="http://engine") as client,
+    ):
+        yield client
+
+
+async def test_a_start_puts_the_rules_in_force_and_says_that_it_is_ready(place: Path, clock: ManualClock) -> None:
+    made = engine(place, clock)
+    async with running(made) as client:
+        assert (await client.get("/healthz")).json() == {"alive": True}
+        ready = await client.get("/readyz")
+        assert (ready.status_code, ready.json()) == (200, {"ready": True, "stores": {}})
+        assert await made.database.read(active) is not None
+
+
+async def test_wrong_rules_leave_the_door_open_and_say_where_they_are_wrong(place: Path, clock: ManualClock) -> None:
+    (place / "rules" / "featured.yaml").write_text("rules:\n  x:\n    while: {product.stok: 0}\n    do: [hide]\n")
+    async with running(engine(place, clock)) as client:
+        ready = await client.get("/readyz")
+        assert ready.status_code == 503
+        assert "featured.yaml:3:13" in ready.json()["reason"]
+        assert (await client.get("/webhooks/web")).status_code == 200
+
+
+async def test_wrong_rules_do_not_replace_the_last_good_ones(place: Path, clock: ManualClock) -> None:
+    async with running(engine(place, clock)):
+        pass
+    (place / "rules" / "featured.yaml").write_text("rules: [")
+    made = engine(place, clock)
+    async with running(made) as client:
+        ready = await client.get("/readyz")
+        assert ready.status_code == 200
+        assert "featured.yaml:1:9" in ready.json()["refused_rules"]
+
+
+async def test_wrong_stores_are_refused_before_the_first_request(place: Path, clock: ManualClock) -> None:
+    stores = place / "rules" / "stores.yaml"
+    stores.write_text(stores.read_text().replace("${WEB_TOKEN}", "secret_token"))
+    with pytest.raises(RulebookError) as refused:
+        engine(place, clock)
+    assert [problem.code for problem in refused.value.problems] == ["literal-secret"]
+    assert "secret_token" not in refused.value.problems[0].render()
+
+
+async def test_no_stores_file_is_a_sentence(place: Path, clock: ManualClock) -> None:
+    (place / "rules" / "stores.yaml").unlink()
+    with pytest.raises(SettingsError, match=r"STORES names .*stores\.yaml, which cannot be read"):
+        engine(place, clock)
+
+
+async def test_a_store_without_its_secret_waits_and_is_named(place: Path, clock: ManualClock) -> None:
+    async with running(engine(place, clock, WEB_TOKEN="")) as client:
+        ready = await client.get("/readyz")
+        assert ready.status_code == 200
+        assert "WEB_TOKEN" in ready.json()["stores"]["web"]
+        answer = await client.post("/webhooks/web", content=b"{}")
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
+
+
+async def test_deliveries_that_wait_while_no_lane_runs_are_an_alarm(place: Path, clock: ManualClock) -> None:
+    shop = EcwidShop.sample(now=clock, new_id=numbered("shop"))
+    async with running(engine(place, clock)) as client:
+        shop.sell_out(37208339)
+        await shop.deliver(client, "http://engine/webhooks/web")
+        assert (await client.get("/readyz")).status_code == 200
+        clock.move(seconds=61)
+        alarm = await client.get("/readyz")
+        assert alarm.status_code == 503
+        assert alarm.json()["reason"] == "1 deliveries of web wait since 61 s, and its lane does not run."
+
+
+async def test_a_parked_store_is_named_and_tried_at_the_next_start(place: Path, clock: ManualClock) -> None:
+    made = engine(place, clock)
+    async with running(made) as client:
+        later = clock() + timedelta(minutes=15)
+        await made.database.write(
+            lambda c: save_lane(c, WEB, parked_because="Ecwid refuses the token.", probe_at=later)
+        )
+        ready = await client.get("/readyz")
+        assert (ready.status_code, ready.json()["stores"]) == (200, {"web": "parked: Ecwid refuses the token."})
+        clock.move(minutes=1)
+        await made.database.write(made._probe_parked)
+        assert (await made.database.read(lambda c: load_lane(c, WEB))).probe_at == clock()
+
+
+async def test_metrics_are_for_the_admin_only(place: Path, clock: ManualClock) -> None:
+    async with running(engine(place, clock)) as client:
+        assert (await client.get("/metrics")).status_code == 401
+        wrong = await client.get("/metrics", headers={"Authorization": "Bearer other"})
+        assert wrong.status_code == 401
+        await client.post("/webhooks/web", content=b"forged")
+        right = await client.get("/metrics", headers={"Authorization": f"Bearer {ADMIN}"})
+        assert right.status_code == 200
+        assert 'rules_engine_deliveries_total{answer="not genuine",store="web"} 1.0' in right.text
+        assert 'rules_engine_pending_deliveries{store="web"} 0.0' in right.text
+
+
+async def test_without_an_admin_token_there_are_no_metrics(place: Path, clock: ManualClock) -> None:
+    settings = Settings.from_environment({"DATABASE_URL": f"sqlite:///{place / 'e.db'}", "RULES": str(place / "rules")})
+    made = build(settings, environment=ENVIRONMENT, outside=Outside(now=clock), runs_lanes=False)
+    async with running(made) as client:
+        assert (await client.get("/metrics")).status_code == 404
