@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from .deliveries import Answered
-from .exchange import Record
+from .exchange import Record, decoded
 from .faults import Fault, FaultKind
 
 if TYPE_CHECKING:
@@ -24,9 +25,11 @@ def control_routes(shop: Shop) -> list[Route]:
     """The doors under `/__sandbox`. They are not part of the vendor's API: not logged, not limited, never faulty.
 
     - `POST edit` `{"do": "sell_out", "with": [37208339]}` or `{"do": "edit_product", "with": [1], "changes": {…}}`
-    - `GET state` `{"catalogue", "memberships", "waiting", "lost", "answered"}` · `GET calls` · `POST faults` `{"kind", "status", …}`
-    - `POST deliver` `{"url": "http://127.0.0.1:8000/webhooks/web"}` → the answers' statuses
-    """  # noqa: E501 - one door to a line
+    - `GET state` `{"catalogue", "memberships", "waiting", "lost", "answered", "used_faults"}` · `GET calls`
+    - `POST faults` `{"kind": "drop", "was_applied": true, "where": "write", …}`; what is `slow` waits for `POST open`
+    - `POST deliver` `{"url": "http://127.0.0.1:8000/webhooks/web", "at_most": 1}` → the answers
+    """
+    gates: list[asyncio.Event] = []
 
     async def edit(request: Request) -> Response:
         wish = await _object(request)
@@ -46,6 +49,7 @@ def control_routes(shop: Shop) -> list[Route]:
                 "waiting": [one.event for one in shop.deliveries],
                 "lost": [one.event for one in shop.lost],
                 "answered": [one.status for one in shop.answered],
+                "used_faults": len(shop.used_faults),
             }
         )
 
@@ -58,17 +62,25 @@ def control_routes(shop: Shop) -> list[Route]:
             kind = FaultKind((wish or {}).get("kind", FaultKind.ANSWER))
         except ValueError:
             return _refusal(f"kind is one of {', '.join(FaultKind)}")
-        if wish is None or kind is FaultKind.SLOW:
-            return _refusal("a slow fault waits for an event of this process, so it cannot be ordered from another")
-        shop.faults.append(Fault(kind=kind, **{name: wish[name] for name in FAULT_FIELDS if name in wish}))
+        fields = {name: value for name, value in (wish or {}).items() if name in FAULT_FIELDS}
+        gate = asyncio.Event() if kind is FaultKind.SLOW else None
+        gates.extend([gate] if gate else ())
+        shop.faults.append(Fault(kind=kind, gate=gate, **fields))
         return JSONResponse({"faults": len(shop.faults)})
+
+    async def open_gates(request: Request) -> Response:  # noqa: ARG001 - the shape of an endpoint
+        for gate in gates:
+            gate.set()
+        return JSONResponse({"opened": len(gates)})
 
     async def deliver(request: Request) -> Response:
         wish = await _object(request)
         if wish is None or "url" not in wish:
             return _refusal("url: where to deliver")
+        waiting = len(shop.deliveries)
+        places = range(min(waiting, wish.get("at_most", waiting)))
         async with httpx.AsyncClient() as client:
-            answers = await shop.deliver(client, wish["url"])
+            answers = await shop.deliver_out_of_order(client, wish["url"], places)
         return JSONResponse({"answers": [_answered(one) for one in answers], "waiting": len(shop.deliveries)})
 
     return [
@@ -76,6 +88,7 @@ def control_routes(shop: Shop) -> list[Route]:
         Route("/__sandbox/state", state),
         Route("/__sandbox/calls", calls),
         Route("/__sandbox/faults", faults, methods=["POST"]),
+        Route("/__sandbox/open", open_gates, methods=["POST"]),
         Route("/__sandbox/deliver", deliver, methods=["POST"]),
     ]
 
@@ -93,4 +106,5 @@ def _refusal(message: str) -> Response:
 
 
 def _answered(answer: Answered) -> Record:
-    return {"id": answer.outgoing.id, "event": answer.outgoing.event, "status": answer.status}
+    outgoing = answer.outgoing
+    return {"id": outgoing.id, "event": outgoing.event, "status": answer.status, "answer": decoded(answer.body)}

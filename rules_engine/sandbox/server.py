@@ -43,12 +43,16 @@ async def serve(shops: Mapping[str, Shop], ports: Mapping[str, int] | None = Non
     async with AsyncExitStack() as stack:
         base_urls = {}
         for name, shop in shops.items():
-            base_urls[name] = await stack.enter_async_context(_serve(shop.app, (ports or {}).get(name, 0)))
+            base_urls[name] = await stack.enter_async_context(serve_app(shop.app, (ports or {}).get(name, 0)))
         yield base_urls
 
 
 @asynccontextmanager
-async def _serve(app: Starlette, port: int) -> AsyncIterator[str]:
+async def serve_app(app: Starlette, port: int = 0) -> AsyncIterator[str]:
+    """Run one app on loopback and yield its `base_url`; port 0 takes any free one. Its lifespan is the caller's.
+
+    Raises `OSError` when the port is taken.
+    """
     listener = socket.create_server((LOOPBACK, port))
     # A broken connection is an exception of the app on purpose: only what is critical is worth a line. On the way out
     # an answer that still waits for its gate is given up after a second.

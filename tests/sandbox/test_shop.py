@@ -7,9 +7,13 @@ import json
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Mount
+from starlette.types import Receive, Scope, Send
 
 from rules_engine.sandbox import SHOPS, AximShop, EcwidShop, Fault, ManualClock, Shop, ZaveShop, ZidShop, numbered
-from rules_engine.sandbox.server import build_app, serve
+from rules_engine.sandbox.server import build_app, serve, serve_app
 
 pytestmark = pytest.mark.anyio
 
@@ -251,3 +255,32 @@ def test_a_sample_shop_has_products_and_nothing_waits(shop: type[Shop], clock: M
     assert one.view()["products"]
     assert any(len(ids) >= 3 for ids in one.memberships().values())
     assert not one.deliveries
+
+
+async def test_another_process_can_hold_a_call_and_let_it_go(shop: EcwidShop) -> None:
+    headers = {"Authorization": "Bearer secret_web_token"}
+    async with serve_app(shop.app) as base_url, httpx.AsyncClient(base_url=base_url, headers=headers) as client:
+        await client.post("/__sandbox/faults", json={"kind": "slow", "where": "write"})
+        call = asyncio.create_task(client.post(ASSIGN, json=BODY))
+        async with asyncio.timeout(5):
+            while not (await client.get("/__sandbox/state")).json()["used_faults"]:
+                pass
+        assert "37208341" not in members(shop)
+        await client.post("/__sandbox/open")
+        assert (await call).status_code == 200
+    assert "37208341" in members(shop)
+
+
+async def test_another_process_can_deliver_one_webhook_at_a_time_and_see_its_answer(shop: EcwidShop) -> None:
+    seen: list[bytes] = []
+
+    async def take(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append((await receive())["body"])
+        await Response(b'{"delivery": "d1"}')(scope, receive, send)
+
+    shop.sell_out(37208341)
+    shop.restock(37208341, 2)
+    async with serve_app(Starlette(routes=[Mount("/", app=take)])) as engine:
+        sent = await caller(shop).post("/__sandbox/deliver", json={"url": engine, "at_most": 1})
+    assert [one["answer"] for one in sent.json()["answers"]] == [{"delivery": "d1"}]
+    assert (len(seen), sent.json()["waiting"]) == (1, 1)
