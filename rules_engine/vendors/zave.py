@@ -60,6 +60,8 @@ class Zave(Vendor[ZaveStore]):
         product="id sku name stock tracks_stock in_stock can_be_ordered published price currency categories "
         "category_ids category_names created_at updated_at"
     )
+    # Zave's documentation: adding "applies defaults (status flags and pricing)".
+    ADD_MAY_CHANGE_MORE = True
     CAPABILITIES: ClassVar[Capabilities] = Capabilities(
         actions=frozenset(CALLS),
         rate=5,  # inferred: no limit is documented, and this is half of what the most generous shop here allows
