@@ -30,7 +30,7 @@ class Vendor(ABC, Generic[S]):
     CAPABILITIES: ClassVar[Capabilities]
     DEFAULT_BASE_URL: ClassVar[str | None] = None
     ADD_MAY_CHANGE_MORE: ClassVar[bool] = False
-    """Whether adding a product may change more than its membership: a `while` rule must then say `afterwards` itself."""
+    """Whether adding a product may change more than its membership: a `while` rule must then say `afterwards`."""
     HEADERS_TO_KEEP: ClassVar[frozenset[str]] = frozenset()
     """The request headers that are stored with a delivery: those that `normalise` needs, none that is secret."""
 
