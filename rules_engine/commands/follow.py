@@ -97,8 +97,7 @@ class _Follower:
         while not await self._database.read(self._is_done):
             if self._outside.now() >= until:
                 return await self._database.read(self._why_waiting)
-            if not await self._database.read(self._is_served):
-                await self._run_here(until)
+            if not await self._database.read(self._is_served) and await self._run_here(until):
                 is_done = await self._database.read(self._is_done)
                 return "" if is_done else await self._database.read(self._why_waiting)
             await self._outside.sleep(LOOK_EVERY)
@@ -109,25 +108,29 @@ class _Follower:
         has_lease = lane.lease_until is not None and lane.lease_until > self._outside.now()
         return bool(lane.owner) and has_lease and not is_dead(lane.owner)
 
-    async def _run_here(self, until: datetime) -> None:
+    async def _run_here(self, until: datetime) -> bool:
+        """Run the lane until it is done or has to rest for too long; False when somebody else has the lane now."""
         # Its log lines are for a server; here people wait for one answer.
         logs.configure(self._settings.log_format, LogLevel.ERROR)
         engine = build(self._settings, outside=self._outside, runs_lanes=False)
         try:
             async with engine.network:
-                await self._run_lane(engine, until)
+                return await self._run_lane(engine, until)
         finally:
             engine.database.close()
 
-    async def _run_lane(self, engine: Engine, until: datetime) -> None:
+    async def _run_lane(self, engine: Engine, until: datetime) -> bool:
         if self._store not in engine.lanes:
-            return
+            return True  # nobody will ever run it
         async with engine.dispatch.exclusive(self._store) as tenure:
-            while tenure is not None and not await self._database.read(self._is_done):
+            if tenure is None:
+                return False
+            while not await self._database.read(self._is_done):
                 rest = await engine.run_lane(tenure)
                 if rest.until is None or rest.until >= until:
-                    return
+                    break
                 await self._outside.sleep(max(0.0, (rest.until - self._outside.now()).total_seconds()))
+        return True
 
     def _why_waiting(self, connection: sa.Connection) -> str:
         lane = load_lane(connection, self._store)

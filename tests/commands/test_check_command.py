@@ -1,0 +1,119 @@
+"""`check` tells everything that is wrong with the files, where it is and what to write, and needs nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from command_house import House
+
+BROKEN_RULES = """\
+rules:
+  first:
+    while: {product.stok: 0}
+    do: [{remove_from_category: Featured}]
+  second:
+    stores: [nowhere]
+    while: {product.stock: 0}
+    do: [vanish]
+"""
+LITERAL = 'stores:\n  web: {vendor: ecwid, store_id: 1003, token: secret_abc, client_secret: "${S}"}\n'
+FOR_ALL = """\
+rules:
+  hidden-when-sold-out:
+    while: {product.stock: {at_most: 0}}
+    do: [hide]
+"""
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path)
+
+
+def test_the_shipped_rules_are_fine(house: House) -> None:
+    result = house.run("check")
+    assert result.exit_code == 0
+    assert result.stdout == "5 rules in 3 files for 4 stores: no errors, no warnings.\n"
+
+
+def test_check_needs_no_environment_and_leaves_no_database(house: House) -> None:
+    house.environment = {"RULES": str(house.rules), "DYNO": "web.1", "PORT": "nonsense"}
+    assert house.run("check").exit_code == 0
+    assert sorted(path.name for path in house.folder.iterdir()) == ["rules"]
+
+
+def test_every_error_of_every_file_comes_at_once_with_its_line_and_a_caret(house: House) -> None:
+    house.write("broken.yaml", BROKEN_RULES)
+    result = house.run("check")
+    assert result.exit_code == 1
+    assert "rules/broken.yaml:3:13: error:" in result.stdout
+    assert "    3 |     while: {product.stok: 0}\n      |             ^^^^^^^^^^^^\n" in result.stdout
+    assert "did you mean `product.stock`?" in result.stdout
+    assert 'stores.yaml has no store "nowhere"' in result.stdout
+    assert '"vanish"' in result.stdout
+    assert result.stdout.endswith("3 errors, no warnings: these files are refused.\n")
+
+
+def test_a_broken_stores_file_hides_no_errors_of_the_rules_and_blames_none_of_them(house: House) -> None:
+    house.write("stores.yaml", LITERAL)
+    house.write("broken.yaml", BROKEN_RULES.replace("[nowhere]", "[web]"))
+    problems = house.run_json("check", code=1)["problems"]
+    assert problems[0]["code"] == "literal-secret"
+    assert {Path(problem["path"]).name for problem in problems} == {"stores.yaml", "broken.yaml"}
+    assert not {"unknown-store", "no-store"} & {problem["code"] for problem in problems}
+
+
+def test_a_broken_stores_file_alone_is_an_error(house: House) -> None:
+    house.write("stores.yaml", LITERAL)
+    result = house.run("check")
+    assert result.exit_code == 1
+    assert "secret_abc" not in result.output
+    assert "1 error, no warnings" in result.stdout
+
+
+def test_json_says_which_rules_run_where(house: House) -> None:
+    found = house.run_json("check")
+    assert found["valid"] is True
+    assert found["problems"] == []
+    assert found["stores"]["b2b"] == ["sold-out-leaves-featured-b2b"]
+    assert house.run_json("check", "--format", "text") == json.loads(house.run("check", "--format", "json").stdout)
+
+
+def test_a_store_that_a_rule_leaves_out_is_named_with_the_reason(house: House) -> None:
+    house.write("all.yaml", FOR_ALL)
+    result = house.run("check")
+    assert result.exit_code == 0
+    assert "hidden-when-sold-out does not run for:\n" in result.stdout
+    assert "  b2b (Zave) cannot hide" in result.stdout
+    assert "cannot hide" in house.run_json("check")["left_out"]["hidden-when-sold-out"]["b2b"]
+    notice = next(line for line in house.run("check", "--format", "github").stdout.splitlines() if "b2b" in line)
+    assert notice.startswith("::notice file=rules/all.yaml,line=2,col=3,")
+
+
+def test_warnings_alone_are_fine(house: House) -> None:
+    stores = (house.rules / "stores.yaml").read_text()
+    house.write("stores.yaml", stores.replace("{Featured: collection-id-1}", "{Other: collection-id-1}"))
+    result = house.run("check")
+    assert result.exit_code == 0
+    assert ": warning:" in result.stdout
+    assert "no errors, 1 warning." in result.stdout
+
+
+def test_github_gets_one_annotation_for_each_problem_on_one_line(house: House) -> None:
+    house.write("broken.yaml", BROKEN_RULES)
+    result = house.run("check", "--format", "github")
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith("::error file=rules/broken.yaml,line=3,col=13,endColumn=25,title=unknown-field::")
+    assert "%0Adid you mean `product.stock`?" in lines[0]
+
+
+def test_a_missing_stores_file_is_wrong_usage(house: House) -> None:
+    (house.rules / "stores.yaml").unlink()
+    result = house.run("check")
+    assert result.exit_code == 2
+    assert "cannot be read" in result.stderr
+    assert "Traceback" not in result.output
