@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Annotated
 
 import typer
 
 from rules_engine import __version__
 
-from . import dead_letters, repair, rules, serve
+from . import dead_letters, demo, repair, rules, serve
 from .output import in_plain_words
 
 app = typer.Typer(
@@ -25,7 +23,7 @@ app = typer.Typer(
     "It takes its settings from the environment, its stores from rules/stores.yaml and its rules from rules/*.yaml. "
     "Commands end with 0 when all is fine, 1 when they found something or something failed, 2 when they were used "
     "wrongly.",
-    epilog="Start with `rules-engine check`, then `rules-engine serve`. "
+    epilog="Start with `rules-engine demo`, then `rules-engine check` and `rules-engine serve`. "
     "`rules-engine COMMAND --help` tells more and shows an example.",
 )
 
@@ -55,6 +53,7 @@ def _example(text: str) -> str:
 
 RUNNING, RULES, REPAIR = "Running", "Rules", "When something went wrong"
 
+app.command(rich_help_panel=RUNNING, epilog=_example("demo --once"))(demo.demo)
 app.command(rich_help_panel=RUNNING, epilog=_example("serve"))(serve.serve)
 app.command(rich_help_panel=RUNNING, epilog=_example("worker"))(serve.worker)
 app.command(rich_help_panel=RUNNING, epilog=_example("migrate"))(serve.migrate)
@@ -64,9 +63,6 @@ app.command(rich_help_panel=REPAIR, epilog=_example("deliveries --store web --st
 app.command(rich_help_panel=REPAIR, epilog=_example("replay 5c1d0e"))(repair.replay)
 app.command(rich_help_panel=REPAIR, epilog=_example("probe ksa"))(repair.probe)
 app.add_typer(dead_letters.app, rich_help_panel=REPAIR)
-
-if find_spec("rules_engine.commands.demo"):
-    app.command(rich_help_panel=RUNNING, epilog=_example("demo --once"))(import_module(".demo", __name__).demo)
 
 
 def main() -> None:

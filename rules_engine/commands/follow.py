@@ -17,6 +17,7 @@ from rules_engine import logs
 from rules_engine.app import Engine, Outside, build, open_stores
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.errors import DatabaseError, SettingsError
+from rules_engine.core.store import Store
 from rules_engine.database.engine import Database, is_current
 from rules_engine.database.lanes import load_lane
 from rules_engine.database.rulebooks import active
@@ -64,11 +65,12 @@ def _file_of(url: str) -> Path | None:
     return Path(name) if name else None
 
 
-def check_store(settings: Settings, store: StoreAlias) -> None:
-    """Raise `SettingsError` unless stores.yaml has this store."""
-    known = [each.alias for each in open_stores(settings, None)]
-    if store not in known:
-        raise SettingsError(f"stores.yaml has no store {store!r}; it has {', '.join(known)}.")
+def find_store(settings: Settings, alias: StoreAlias) -> Store:
+    """The store of stores.yaml with this name, as this environment has it. Raises `SettingsError`."""
+    known = {each.alias: each for each in open_stores(settings, os.environ)}
+    if alias not in known:
+        raise SettingsError(f"stores.yaml has no store {alias!r}; it has {', '.join(known)}.")
+    return known[alias]
 
 
 def follow(

@@ -23,6 +23,9 @@ FINDINGS = 1
 WRONG_USAGE = 2
 """The exit code for a wrong option, argument or environment variable."""
 
+WHOLE_COLUMNS = 3
+"""The first columns of a table are keys, times and names, which are copied: they are not wrapped."""
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")]
 """The option that every command has that prints."""
 
@@ -47,7 +50,9 @@ def say_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     cells = [[visible(cell) for cell in row] for row in rows]
     console = Console(highlight=False)
     if console.is_terminal:
-        table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for at, column in enumerate(columns):
+            table.add_column(column, no_wrap=at < WHOLE_COLUMNS)
         for row in cells:
             table.add_row(*(Text(cell) for cell in row))
         console.print(table)

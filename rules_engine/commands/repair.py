@@ -19,7 +19,7 @@ from rules_engine.database.lanes import load_lane, save_lane
 from rules_engine.database.results import Results, is_quiet, results_for
 from rules_engine.settings import Settings
 
-from .follow import LONG_ENOUGH, Wait, check_store, follow, open_database
+from .follow import LONG_ENOUGH, Wait, find_store, follow, open_database
 from .output import FINDINGS, AsJson, complain, in_plain_words, say, say_json, say_table, short_time
 
 StoreOption = Annotated[str | None, typer.Option("--store", metavar="STORE", help="Only those of this store.")]
@@ -111,26 +111,29 @@ def probe(
     alias = StoreAlias(store)
     with in_plain_words(as_json=as_json):
         settings = Settings.from_environment()
-        check_store(settings, alias)
+        missing = find_store(settings, alias).parked_because
         with open_database(settings) as database:
             before = database.read_now(partial(load_lane, store=alias))
             asked_at, waits = outside.now(), ""
-            if before.parked_because:
+            if before.parked_because and not missing:
                 database.write_now(partial(save_lane, store=alias, probe_at=asked_at))
                 is_done = partial(_is_probed, store=alias, asked_at=asked_at)
                 waits = follow(settings, database, alias, is_done, seconds=wait, outside=outside)
             lane = database.read_now(partial(load_lane, store=alias))
-    is_open = not lane.parked_because
+    because = missing or lane.parked_because
     if as_json:
-        parked = lane.parked_because or None
-        say_json({"store": store, "parked_because": parked, "was_parked": bool(before.parked_because)})
-    elif not before.parked_because:
-        say(f"{store} is not parked.")
-    elif is_open:
-        say(f"{store} is let in again; what waited for it goes on.")
+        say_json(
+            {"store": store, "parked_because": because or None, "was_parked": bool(missing or before.parked_because)}
+        )
+    elif not because:
+        say(
+            f"{store} is let in again; what waited for it goes on."
+            if before.parked_because
+            else f"{store} is not parked."
+        )
     elif not waits:
-        say(f"{store} stays parked: {lane.parked_because}")
-    finish(waits if not is_open else "", is_fine=is_open)
+        say(missing or f"{store} stays parked: {because}")
+    finish(waits if because else "", is_fine=not because)
 
 
 def _is_probed(connection: sa.Connection, store: StoreAlias, asked_at: datetime) -> bool:

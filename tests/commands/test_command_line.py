@@ -13,6 +13,7 @@ from rules_engine import __version__
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = (
+    "demo",
     "serve",
     "worker",
     "migrate",

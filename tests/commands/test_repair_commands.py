@@ -186,6 +186,15 @@ def test_a_probe_of_an_unknown_store_is_wrong_usage(house: House) -> None:
     assert result.stderr == "stores.yaml has no store 'nowhere'; it has web, ksa, b2b, brands.\n"
 
 
+def test_a_probe_of_a_store_without_its_variables_names_them(house: House) -> None:
+    park(house)
+    house.environment["WEB_TOKEN"] = ""
+    result = house.run("probe", "web")
+    assert result.exit_code == 1
+    assert "set WEB_TOKEN in the environment" in result.stdout
+    assert "set WEB_TOKEN" in house.run_json("probe", "web", code=1)["parked_because"]
+
+
 def test_parked_stores_are_probed_when_their_time_has_come(connection: sa.Connection) -> None:
     lanes.save_lane(connection, WEB, parked_because="the token is wrong.", probe_at=NOW)
     lanes.save_lane(connection, StoreAlias("later"), parked_because="no.", probe_at=NOW + timedelta(seconds=1))
