@@ -69,7 +69,7 @@ def latency_table(seen: Latencies) -> Table:
     """Webhook to call."""
     table = Table(
         title=f"{len(seen.to_call)} webhooks at {seen.per_second:g} a second, each about another product",
-        caption=f"the shop got {seen.reads} reads and {seen.writes} writes, the warm-up's among them",
+        caption=f"the shop got {seen.reads} reads and {seen.writes} writes",
         title_justify="left",
     )
     table.add_column("milliseconds")

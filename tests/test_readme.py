@@ -1,0 +1,253 @@
+"""README and CHANGELOG say what is so: their tables, rules, commands, links and codes are held against the code."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from rules_engine import __version__
+from rules_engine.commands import app
+from rules_engine.core.errors import RulebookError
+from rules_engine.core.fields import CATEGORY, EVENT, NOW, PRODUCT, ROOTS, STORE
+from rules_engine.core.rule import Afterwards, EffectKind, Mode, Rulebook
+from rules_engine.core.words import Change, Truth, Word
+from rules_engine.rulebook import compile_rulebook, load_stores
+from rules_engine.rulebook.rules import KEYS
+from rules_engine.settings import settings_table
+from rules_engine.vendors import VENDORS
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+SHELL = frozenset({"export", "git", "cd", "curl"})
+"""What a shell block may use beside make and our own command."""
+
+Rows = list[list[str]]
+
+
+def section(title: str) -> str:
+    """The text below a heading, up to the next heading of any level."""
+    found = re.search(rf"^#+ {re.escape(title)}\n(.*?)(?=^#|\Z)", README, re.MULTILINE | re.DOTALL)
+    assert found is not None, f"README has no section {title}"
+    return found[1]
+
+
+def tables(title: str) -> Rows:
+    """The cells of all table rows of a section, without headings."""
+    rows = [line for line in section(title).splitlines() if line.startswith("| ") and not line.startswith("|--")]
+    cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]] for row in rows]
+    heads = [number for number, line in enumerate(section(title).splitlines()) if line.startswith("|--")]
+    assert heads, f"{title} has no table"
+    first = {section(title).splitlines()[number - 1] for number in heads}
+    return [row for row, line in zip(cells, rows, strict=True) if line not in first]
+
+
+def words(cell: str) -> list[str]:
+    """What stands in backticks in a cell."""
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def blocks(language: str) -> list[str]:
+    """The fenced blocks of a language, without the indentation that a list gives them."""
+    found = re.findall(rf"^( *)```{language}\n(.*?)^ *```", README, re.MULTILINE | re.DOTALL)
+    return ["\n".join(line.removeprefix(indent) for line in text.splitlines()) + "\n" for indent, text in found]
+
+
+def compiled(text: str) -> Rulebook:
+    """A rule file of the README, read by the real loader for the stores that are shipped."""
+    stores = (ROOT / "rules" / "stores.yaml").read_text(encoding="utf-8")
+    path = text.splitlines()[0].removeprefix("# ")
+    known = load_stores(stores, path="rules/stores.yaml", vendors=VENDORS, environment=None)
+    return compile_rulebook({path: text}, stores=known, vendors=VENDORS)
+
+
+def commands() -> Iterator[str]:
+    """Every command that can be run: `serve`, `dead-letters list`, …"""
+
+    def below(group: Any, before: str) -> Iterator[str]:  # Any: a click group, whose package typer brings along
+        for name, command in group.commands.items():
+            if hasattr(command, "commands"):
+                yield from below(command, f"{before}{name} ")
+            else:
+                yield f"{before}{name}"
+
+    yield from below(typer.main.get_command(app), "")
+
+
+def make_targets() -> set[str]:
+    """The targets of the Makefile."""
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    return set(re.findall(r"^([a-z]+):", text, re.MULTILINE))
+
+
+def codes_in(path: Path) -> Iterator[str]:
+    """The codes of problems that a file reports, wherever they are given by position."""
+    place_of_code = {"error": 1, "warn": 1, "unknown": 1, "_error": 1, "_refuse": 1, "_problem": 1}
+    place_of_code |= {"Problem": 1, "Obstacle": 1, "Fault": 2}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        at = place_of_code.get(name)
+        if at is not None and len(node.args) > at:
+            yield from (
+                part.value
+                for part in ast.walk(node.args[at])
+                if isinstance(part, ast.Constant) and isinstance(part.value, str) and part.value
+            )
+
+
+def test_the_settings_are_those_of_the_code() -> None:
+    assert tables("Settings") == [[f"`{name}`", default, meaning] for name, default, meaning in settings_table()]
+
+
+def test_every_command_is_listed_and_nothing_else() -> None:
+    listed = [words(row[0])[0].removeprefix("rules-engine ") for row in tables("Commands")]
+    assert sorted(listed) == sorted(commands())
+    assert all(row[1] for row in tables("Commands"))
+
+
+def test_the_shown_rules_are_taken_by_the_loader() -> None:
+    rules = [text for text in blocks("yaml") if "broken" not in text.splitlines()[0]]
+    assert rules
+    for text in rules:
+        assert compiled(text).rules
+        assert compiled(text).warnings == ()
+
+
+def test_the_shown_rules_are_those_that_are_shipped() -> None:
+    shipped = {
+        rule.code: rule
+        for path in (ROOT / "rules").glob("*.yaml")
+        if path.name != "stores.yaml"
+        for rule in compiled(f"# rules/{path.name}\n{path.read_text(encoding='utf-8')}").rules
+    }
+    shown = compiled(blocks("yaml")[0]).rules
+    assert {rule.code: (rule.trigger, rule.condition, rule.stores) for rule in shown} == {
+        rule.code: (shipped[rule.code].trigger, shipped[rule.code].condition, shipped[rule.code].stores)
+        for rule in shown
+    }
+
+
+def test_the_shown_errors_are_what_the_loader_says() -> None:
+    broken = next(text for text in blocks("yaml") if "broken" in text.splitlines()[0])
+    with pytest.raises(RulebookError) as refused:
+        compiled(broken)
+    said = "\n".join(problem.render() for problem in refused.value.problems)
+    assert f"{said}\n" in blocks("text")
+
+
+def test_every_key_of_a_rule_is_explained() -> None:
+    rows = tables("The keys of a rule")
+    assert sorted(word for row in rows for word in words(row[0])) == sorted(KEYS)
+    explained = {word for row in rows for word in words(row[1])}
+    assert {*Mode, *Afterwards} <= explained
+
+
+def test_every_word_and_outcome_of_a_condition_is_explained() -> None:
+    cells = [row[0] for row in tables("Conditions")]
+    assert sorted(word for cell in cells for word in words(cell)) == sorted([*Word, *Change])
+    assert [cell for cell in cells if not words(cell)] == [*Truth]
+
+
+def test_every_field_that_conditions_see_is_named() -> None:
+    rows = {words(row[0])[0]: words(row[1]) for row in tables("What conditions see")}
+    assert set(rows) == set(ROOTS)
+    for root, fields in {"product": PRODUCT, "category": CATEGORY, "event": EVENT, "store": STORE, "now": NOW}.items():
+        named = [word for word in rows[root] if re.fullmatch(r"[a-z_]+", word)]
+        assert set(named) - {"time_zone", "as_soon_as"} == set(fields)
+
+
+def test_every_action_is_explained() -> None:
+    assert sorted(word for row in tables("Actions") for word in words(row[0])) == sorted(EffectKind)
+
+
+def test_every_vendor_and_every_key_of_its_stores_is_named() -> None:
+    rows = {words(row[0])[0]: row for row in tables("Stores")}
+    assert list(rows) == list(VENDORS)
+    common = {"vendor", "base_url", "time_zone", "names"}
+    assert common <= set(words(section("Stores")))
+    for name, vendor in VENDORS.items():
+        assert vendor.TITLE.split()[0] in rows[name][1]
+        assert set(words(rows[name][2])) | common >= set(vendor.SETTINGS.model_fields)
+        assert float(rows[name][4]) == vendor.CAPABILITIES.rate
+        actions = set(words(rows[name][3])) & {*EffectKind} if rows[name][3] != "all" else {*EffectKind}
+        named = actions | ({"add_to_category", "remove_from_category"} if "categories" in rows[name][3] else set())
+        able = set(vendor.CAPABILITIES.actions) | (
+            {"empty_category"} if vendor.CAPABILITIES.can_empty_category else set()
+        )
+        assert named == able
+
+
+def test_every_code_of_a_problem_is_listed_and_nothing_else() -> None:
+    files = [*(ROOT / "rules_engine" / "rulebook").glob("*.py"), ROOT / "rules_engine" / "core" / "traps.py"]
+    used = {code for path in files for code in codes_in(path)}
+    listed = [word for row in tables("Error codes") for word in words(row[0])]
+    assert len(listed) == len(set(listed))
+    assert sorted(listed) == sorted(used)
+
+
+@pytest.mark.parametrize("text", [README, CHANGELOG], ids=["README", "CHANGELOG"])
+def test_every_linked_file_and_section_exists(text: str) -> None:
+    links = re.findall(r"\]\(([^)\s]+)\)", text)
+    titles = re.findall(r"^#+ (.*)", text, re.MULTILINE)
+    headings = {re.sub(r"[^\w -]", "", title).strip().lower().replace(" ", "-") for title in titles}
+    assert links
+    for link in links:
+        if link.startswith("#"):
+            assert link.removeprefix("#") in headings
+        elif not link.startswith("https://"):
+            assert (ROOT / link).exists(), link
+
+
+def test_every_shown_shell_command_exists() -> None:
+    known = set(commands())
+    lines = [line.partition("  #")[0] for text in blocks("sh") for line in text.splitlines()]
+    assert lines
+    for line in filter(None, map(str.strip, lines)):
+        first, *rest = shlex.split(line)
+        if first == "make":
+            assert rest[0] in make_targets(), line
+        elif first.endswith("rules-engine"):
+            assert rest[0] in known, line
+        elif first.startswith("."):
+            assert (ROOT / first).is_file(), line
+        else:
+            assert first in SHELL, line
+
+
+def test_every_make_target_and_command_in_a_sentence_exists() -> None:
+    prose = re.sub(r"^ *```.*?^ *```", "", README, flags=re.MULTILINE | re.DOTALL)
+    named = [word.split() for word in words(prose) if word.startswith(("make ", "rules-engine "))]
+    known = {command.split()[0] for command in commands()}
+    assert named
+    for tool, what, *_ in named:
+        assert what in (make_targets() if tool == "make" else known), f"{tool} {what}"
+
+
+def test_the_host_runs_commands_that_exist() -> None:
+    lines = (ROOT / "Procfile").read_text(encoding="utf-8").splitlines()
+    assert [line.partition(": ")[0] for line in lines] == ["release", "web", "worker"]
+    assert {line.partition(": rules-engine ")[2] for line in lines} <= set(commands())
+
+
+def test_the_changelog_speaks_of_this_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == __version__
+    assert __version__ in CHANGELOG
+    assert "## [Unreleased]" in CHANGELOG
+
+
+def test_what_is_not_there_yet_is_promised_nowhere_else() -> None:
+    promised = README.replace(section("Not yet"), "")
+    for word in ("never_leave", "must_last", "ask_first", "per_day", "reconcile", "procrastinate", "JSON Schema"):
+        assert word not in promised
