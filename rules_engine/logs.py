@@ -66,8 +66,8 @@ def configure(
         library.propagate = True
     # A query may carry a token (Zid's can), and a host's router logs requests anyway.
     logging.getLogger("uvicorn.access").disabled = True
-    # At info httpx writes whole URLs, and at debug httpcore writes headers.
-    for name in ("httpx", "httpcore"):
+    # At info httpx writes whole URLs, and at debug httpcore writes headers; Alembic tells of itself at every start.
+    for name in ("httpx", "httpcore", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
