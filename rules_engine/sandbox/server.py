@@ -53,7 +53,7 @@ async def serve_app(app: Starlette, port: int = 0) -> AsyncIterator[str]:
 
     Raises `OSError` when the port is taken.
     """
-    listener = socket.create_server((LOOPBACK, port))
+    listener = _listen(port)
     # A broken connection is an exception of the app on purpose: only what is critical is worth a line. On the way out
     # an answer that still waits for its gate is given up after a second.
     config = uvicorn.Config(app, log_level="critical", lifespan="off", ws="none", timeout_graceful_shutdown=1)
@@ -68,6 +68,22 @@ async def serve_app(app: Starlette, port: int = 0) -> AsyncIterator[str]:
         server.should_exit = True
         await running
         listener.close()
+
+
+def _listen(port: int) -> socket.socket:
+    """A socket that says that it is TCP, as `socket.create_server` does not.
+
+    asyncio sends small packets at once only from those, and an answer in two packets waits 40 ms for the other side.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((LOOPBACK, port))
+        listener.listen()
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def build_app(shops: Mapping[str, Shop]) -> Starlette:
