@@ -23,8 +23,8 @@ def decide(case: Case, sighting: Sighting, context: Context) -> Decision:
         return _decide_gone(case, sighting, context)
     if _is_late(case, sighting):
         return Decision(case, is_late=True)
-    if sighting.snapshot is None and case.snapshot is None:
-        return Decision(case)
+    if sighting.snapshot is None and (case.snapshot is None or case.is_gone):
+        return Decision(case)  # what is gone comes back by being seen, not by being remembered
     if sighting.ref.kind is SubjectKind.PRODUCT:
         return decide_product(case, sighting, context)
     return _decide_category(case, sighting, context)

@@ -14,7 +14,6 @@ from sqlalchemy.engine import Connection
 from rules_engine.core.action import (
     Action,
     ActionKey,
-    ActionKind,
     Done,
     LookAgain,
     NothingToDo,
@@ -37,11 +36,9 @@ from rules_engine.metrics import Metrics
 from rules_engine.vendors.base import AnyVendor
 
 from .calls import Calls, NotNowError
+from .plan import ADDS, next_to_send, open_since
 
 log = structlog.stdlib.get_logger(__name__)
-
-ADDS = frozenset({ActionKind.ADD_TO_CATEGORY, ActionKind.ASSIGN_BRAND, ActionKind.SHOW})
-"""What goes first, so that a product never loses its last category on the way to another."""
 
 BUSY = frozenset({408, 409, 425, 429, 449, 502, 503, 504})
 """The shop as a whole is busy or away: that brings no action nearer to its end."""
@@ -94,19 +91,15 @@ async def _cases(actor: Actor, refs: Sequence[SubjectRef]) -> list[Case]:
 
 def _due(actor: Actor, cases: Iterable[Case], *, is_add: bool) -> list[PlannedAction]:
     """What may be sent now: of a product that still has an add to make, no remove."""
-    now = actor.now()
-    due: list[PlannedAction] = []
-    for case in cases:
-        unfinished = [a for a in case.actions.values() if a.state in {*_READY, ActionState.SENT}]
-        adds_first = any(action.kind in ADDS for action in unfinished)
-        due += [
-            action
-            for action in unfinished
-            if action.state in _READY
-            and (action.kind in ADDS) is is_add
-            and (is_add or not adds_first)
-            and (action.due_at is None or action.due_at <= now)
-        ]
+    now, top = actor.now(), actor.vendor.CAPABILITIES.promotes_to
+    due = [
+        action
+        for case in cases
+        for action in next_to_send(case, top=top)
+        if action.state in _READY
+        and (action.kind in ADDS) is is_add
+        and (action.due_at is None or action.due_at <= now)
+    ]
     return sorted(due, key=lambda action: action.created_at)
 
 
@@ -274,9 +267,9 @@ def _apply(
 def _schedule(connection: Connection, actor: Actor, case: Case, now: datetime) -> None:
     """When the product is looked at next: now, or when its only open actions are due again, or not at all."""
     opened = [action for action in case.actions.values() if action.state.is_open]
-    waiting = [a.due_at for a in opened if a.state is ActionState.WAITING and a.due_at and a.due_at > now]
-    if opened and len(waiting) == len(opened):
-        look_now(connection, actor.store.alias, [case.ref], now=min(waiting), reason="a call is tried again")
+    until = open_since(case, now=now, top=actor.vendor.CAPABILITIES.promotes_to)
+    if until is not None and until > now and all(action.state in _READY for action in opened):
+        look_now(connection, actor.store.alias, [case.ref], now=until, reason="a call is tried again")
     elif not opened and not actor.vendor.CAPABILITIES.can_read:
         clear_looks(connection, actor.store.alias, [case.ref], not_after=now)
 

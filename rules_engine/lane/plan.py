@@ -17,7 +17,7 @@ from rules_engine.core.directory import Directory
 from rules_engine.core.errors import PermanentError
 from rules_engine.core.moments import Moment
 from rules_engine.core.outcome import answered
-from rules_engine.core.plan import ActionState, Case, Episode, EpisodeKey, Step, Trace
+from rules_engine.core.plan import ActionState, Case, Episode, EpisodeKey, PlannedAction, Step, Trace
 from rules_engine.core.rule import Rule
 from rules_engine.core.sighting import Context, Decision, Sighting
 from rules_engine.core.store import Store
@@ -33,6 +33,9 @@ from .read import Seen
 log = structlog.stdlib.get_logger(__name__)
 
 Read = Callable[[Sequence[SubjectRef]], Awaitable[Seen]]
+
+ADDS = frozenset({ActionKind.ADD_TO_CATEGORY, ActionKind.ASSIGN_BRAND, ActionKind.SHOW})
+"""What goes first, so that a product never loses its last category on the way to another."""
 
 _TO_SEND = frozenset({ActionState.PENDING, ActionState.WAITING, ActionState.SENT})
 
@@ -67,9 +70,20 @@ class Plan:
         )
 
 
-def open_since(case: Case, *, now: datetime) -> datetime | None:
+def next_to_send(case: Case, *, top: str | None) -> list[PlannedAction]:
+    """The actions of a product that may be sent as soon as they are due: adds before removes.
+
+    From the category `top`, which the shop leaves only for another, a product is removed once its adds were seen.
+    """
+    unfinished = [action for action in case.actions.values() if action.state in _TO_SEND]
+    adds = [action for action in unfinished if action.kind in ADDS]
+    is_unseen = any(action.kind in ADDS and action.state is ActionState.DONE for action in case.actions.values())
+    return adds or [action for action in unfinished if not (is_unseen and action.target == top)]
+
+
+def open_since(case: Case, *, now: datetime, top: str | None) -> datetime | None:
     """When a product with open actions is to be looked at again for them, or None when nothing is to be sent."""
-    due = [action.due_at or now for action in case.actions.values() if action.state in _TO_SEND]
+    due = [action.due_at or now for action in next_to_send(case, top=top)]
     return max(now, min(due)) if due else None
 
 
@@ -271,23 +285,33 @@ class Planner:
 
     async def _decide_products(self, visits: Mapping[SubjectRef, Visit], seen: Seen) -> None:
         cases = await self._load(visits)
+        planned = {after.ref: after for _, after in self._plan.cases}  # what a look at its brand came to
         decided: dict[SubjectRef, Case] = {}
         for ref, visit in visits.items():
             if ref in seen.failed:
                 self._give_up({ref: seen.failed[ref]}, visits)
                 continue
-            case = cases[ref]
-            for sighting in self._sightings(visit, seen):
-                decision = self._decide(case, sighting, visit)
-                if decision is None:
-                    break
-                case = decision.case
-                self._plan.traces += decision.traces
-                if decision.look_at is not None:
-                    self._plan.looks[ref] = decision.look_at
-            decided[ref] = case
+            case = self._decide_product(planned.get(ref, cases[ref]), visit, seen)
+            if case is not None:
+                decided[ref] = case
         self._mark_whole(decided)
+        self._plan.cases = [pair for pair in self._plan.cases if pair[1].ref not in decided]
         self._plan.cases += [(cases[ref], case) for ref, case in decided.items()]
+
+    def _decide_product(self, case: Case, visit: Visit, seen: Seen) -> Case | None:
+        """The case after everything that was seen, or None when deciding broke: then nothing of the visit counts."""
+        traces: list[Trace] = []
+        look_at: datetime | None = None
+        for sighting in self._sightings(visit, seen):
+            decision = self._decide(case, sighting, visit)
+            if decision is None:
+                return None
+            case, look_at = decision.case, decision.look_at or look_at
+            traces += decision.traces
+        self._plan.traces += traces
+        if look_at is not None:
+            self._plan.looks[case.ref] = look_at
+        return case
 
     def _mark_whole(self, decided: dict[SubjectRef, Case]) -> None:
         """Mark the actions that together take every member out of a category, as read in this very turn."""
@@ -331,7 +355,8 @@ class Planner:
             )
             for event, snapshot in visit.sightings()
         ]
-        return carried or [base]
+        # A look is for what is remembered, also when a delivery came with it that is late and changes nothing.
+        return [*carried, base] if visit.look is not None or not carried else carried
 
     def _sighting(self, visit: Visit, seen: Seen) -> Sighting:
         return Sighting(

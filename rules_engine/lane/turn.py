@@ -249,7 +249,7 @@ class Lane:
         add_traces(connection, self._alias, in_force.rulebook.hash, plan.traces)
         clear_looks(connection, self._alias, [look.ref for look in page.looks], not_after=page.taken_at)
         for _, after in plan.cases:
-            due_at = open_since(after, now=now)
+            due_at = open_since(after, now=now, top=self.vendor.CAPABILITIES.promotes_to)
             if due_at is not None:
                 schedule_looks(connection, self._alias, [after.ref], due_at=due_at, reason="an open action")
         for ref, due_at in plan.looks.items():
