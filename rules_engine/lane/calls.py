@@ -70,8 +70,10 @@ class Health:
 
     def after_failure(self, error: CallError, *, now: datetime, chance: float) -> Health:
         """A call failed: park the store, wait as it asked, or open the breaker after several in a row."""
-        if isinstance(error, AuthenticationError):
-            return replace(self, parked_because=str(error), probe_at=now + PARKED_PROBES_AFTER)
+        if isinstance(error, AuthenticationError) or self.parked_because:
+            # A probe that fails in any other way shows as little that the shop lets us in again.
+            reason = str(error) if isinstance(error, AuthenticationError) else self.parked_because
+            return replace(self, parked_because=reason, probe_at=now + PARKED_PROBES_AFTER)
         if not isinstance(error, TemporaryError):
             return replace(self, failures=0)
         failures = self.failures + 1

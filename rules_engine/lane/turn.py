@@ -118,6 +118,8 @@ class Lane:
             rest = Rest(calls.health.probe_at, is_blocked=True)
         except CallError as error:
             until = self.now() + calls.retry_in(calls.health.failures, error)
+            if calls.health.blocked_until is not None and calls.health.blocked_until > self.now():
+                until = calls.health.blocked_until  # an open breaker is tried sooner than a single call
             log.warning("the shop could not be read; its work waits", store=self._alias, reason=str(error), until=until)
             rest = Rest(until, is_blocked=True)
         await self.database.write(partial(self._save, tenure, calls, rest.until))
