@@ -86,20 +86,24 @@ class Fit:
         return tuple(found), left_out
 
     def warn_of_names(self, needs: Needs, aliases: Sequence[StoreAlias]) -> None:
-        """Warn of names that a shop which cannot be asked for its categories gives no id to."""
+        """Warn of names to which stores.yaml gives no id, where the shop cannot be asked for it."""
         for alias in aliases:
-            if self._specs[alias].CAPABILITIES.can_read_categories:
-                continue
-            known = {fold(name) for name in self._stores[alias].settings.names.categories}
             for effect in needs.effects:
-                for target, place in effect.targets if effect.effect.kind in CATEGORY_KINDS else ():
-                    if isinstance(target, Named) and fold(target.name) not in known:
-                        self._warn_of_name(alias, target, place)
+                is_brand = effect.effect.kind is EffectKind.ASSIGN_BRAND
+                is_category = effect.effect.kind in CATEGORY_KINDS
+                if is_brand or (is_category and not self._specs[alias].CAPABILITIES.can_read_categories):
+                    self._warn_of_unknown(alias, effect, is_brand=is_brand)
 
-    def _warn_of_name(self, alias: StoreAlias, target: Named, place: Place) -> None:
-        said = f'{self._called(alias)} cannot be asked which category "{target.name[:60]}" is, so the rule waits there'
-        advice = f"give its id in stores.yaml: `names: {{categories: {{{target.name[:60]}: …}}}}`"
-        self._report.warn(place, "unknown-category", said, advice)
+    def _warn_of_unknown(self, alias: StoreAlias, effect: PlacedEffect, *, is_brand: bool) -> None:
+        names = self._stores[alias].settings.names
+        what, key = ("brand", "brands") if is_brand else ("category", "categories")
+        known = {fold(name) for name in (names.brands if is_brand else names.categories)}
+        for target, place in effect.targets:
+            if isinstance(target, Named) and fold(target.name) not in known:
+                name = target.name[:60]
+                said = f'{self._called(alias)} cannot be asked which {what} "{name}" is, so the rule waits there'
+                advice = f"give its id in stores.yaml: `names: {{{key}: {{{name}: …}}}}`"
+                self._report.warn(place, "unknown-brand" if is_brand else "unknown-category", said, advice)
 
     def _called(self, alias: StoreAlias) -> str:
         return called(self._stores[alias], self._specs[alias])

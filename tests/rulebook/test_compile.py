@@ -212,6 +212,14 @@ def test_a_name_that_a_shop_cannot_be_asked_for_is_a_warning(compiled: Compile) 
     assert (warning.code, warning.place.line, warning.place.column) == ("unknown-category", 7, 42)
 
 
+def test_a_brand_without_an_id_in_stores_yaml_is_a_warning(compiled: Compile) -> None:
+    rule = "rules:\n  r:\n    stores: brands\n    as_soon_as: {product.tags: {contains: new}}\n    do:\n"
+    (warning,) = compiled(rule + "      - assign_brand: Acme\n").warnings
+    assert (warning.code, warning.place.line, warning.place.column) == ("unknown-brand", 6, 23)
+    assert warning.help == "give its id in stores.yaml: `names: {brands: {Acme: …}}`"
+    assert compiled(rule + "      - assign_brand: {id: 663a}\n").warnings == ()
+
+
 class CarefulZave(Zave):
     ADD_MAY_CHANGE_MORE: ClassVar[bool] = True
 
