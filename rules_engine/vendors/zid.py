@@ -30,7 +30,7 @@ from rules_engine.core.subject import ALL, Snapshot, SubjectKind, SubjectRef, ca
 from rules_engine.vendors import answers
 from rules_engine.vendors.answers import RotatingSecrets, identity, mapping, moment, number, objects, text
 from rules_engine.vendors.base import Vendor
-from rules_engine.vendors.zid_catalogue import categories_seen, parent_of, product_seen
+from rules_engine.vendors.zid_catalogue import categories_seen, lacks_variants, parent_of, product_seen
 
 WORDS = {
     "product.create": EventType.PRODUCT_CREATED,
@@ -296,7 +296,7 @@ class Zid(Vendor[ZidStore]):
                 continue
             if parent:
                 unseen += [] if is_all else [product(parent)]  # among all products is its parent, too
-            elif item.get("structure") == "parent" and not isinstance(item.get("variants"), list):
+            elif lacks_variants(item):
                 unseen.append(product(id_))  # inferred: lists may leave out the variants, which hold the stock
             else:
                 snapshots.append(product_seen(item, self._zone))

@@ -34,6 +34,11 @@ def parent_of(item: dict[str, object]) -> str | None:
     return identity(item.get("parent_id")) if item.get("structure") == "child" else None
 
 
+def lacks_variants(item: dict[str, object]) -> bool:
+    """Whether this is a parent without the variants that hold its stock: its own quantity of 0 says nothing."""
+    return item.get("structure") == "parent" and not objects(item.get("variants"))
+
+
 def _names(*values: object) -> dict[str, object]:
     """The name in every language; English is preferred, then Arabic. Zid's documentation: either may be missing."""
     spoken = [mapping(value).get(language) for language in ("en", "ar") for value in values]
@@ -66,8 +71,8 @@ def _stock(item: dict[str, object]) -> dict[str, object]:
         variants.append({"id": identity(one.get("id")) or "", "sku": text(one.get("sku")), **stock, "price": price})
     if variants:
         return {"variants": variants}
-    if item.get("structure") == "parent" and not isinstance(item.get("variants"), list):
-        return {}
+    if lacks_variants(item):
+        return {"variants": variants} if isinstance(item.get("variants"), list) else {}
     return {"variants": variants, **_quantity(item)}
 
 

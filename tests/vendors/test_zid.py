@@ -138,6 +138,7 @@ SMALL, LARGE = {"id": "s", "quantity": 3, "is_infinite": False}, {"id": "l", "qu
          {S: None, T: False, I: True, O: True}),
         ({"structure": "parent", "quantity": 0, "variants": [SMALL, {"id": "u", "quantity": None}]}, {}),
         ({"structure": "parent", "quantity": 0}, {}),
+        ({"structure": "parent", "quantity": 0, "is_infinite": False, "variants": []}, {}),
     ],
 )  # fmt: skip
 def test_unlimited_is_not_zero_and_unknown_is_not_known(item: dict[str, object], stock: dict[str, object]) -> None:
@@ -173,8 +174,9 @@ def test_a_variant_is_its_product_which_is_read() -> None:
     assert parse((product(ALL),), listed(child)) == Reading()
 
 
-def test_a_parent_listed_without_its_variants_is_read_by_itself() -> None:
-    reading = parse((product(ALL),), listed({"id": "p-1", "structure": "parent", "quantity": 0}))
+@pytest.mark.parametrize("variants", [{}, {"variants": None}, {"variants": []}])
+def test_a_parent_listed_without_its_variants_is_read_by_itself(variants: dict[str, object]) -> None:
+    reading = parse((product(ALL),), listed({"id": "p-1", "structure": "parent", "quantity": 0, **variants}))
     assert (reading.snapshots, [one.url for one in reading.more]) == ((), [f"{ROOT}/v1/products/p-1/"])
 
 
