@@ -39,8 +39,8 @@ SHAPE = ("id", "sku", "name", "brand", "stock", "published", "price", "tags", "u
 class AximStore(DeliveredSettings):
     """An Axim store in stores.yaml. Axim documents no address: `base_url` is a setting.
 
-    Axim's documentation calls the token a bearer token, yet sends it raw in every example: `token_prefix` is what to
-    put before it, nothing by default.
+    Axim's documentation calls the token a bearer token, yet sends it raw in every example: `token_prefix` is the
+    word to put before it and a blank, nothing by default.
     """
 
     token: Secret
@@ -164,5 +164,5 @@ class Axim(Vendor[AximStore]):
 
     @property
     def _headers(self) -> dict[str, str]:
-        token = f"{self.settings.token_prefix} {self.settings.token.strip()}".strip()
+        token = f"{self.settings.token_prefix.strip()} {self.settings.token.strip()}".strip()
         return {"accessToken": token}

@@ -140,8 +140,9 @@ def test_a_call_is_a_post_for_one_brand_with_its_products() -> None:
     assert axim().prepare(actions(ASSIGN, "p-1"))[0].url == "https://axim.example/brands/assign-products"
 
 
-def test_the_token_may_have_a_prefix() -> None:
-    (request,) = axim(token_prefix="Bearer").prepare(actions(UNASSIGN, "p-1"))
+@pytest.mark.parametrize("prefix", ["Bearer", "Bearer "])
+def test_the_token_may_have_a_prefix(prefix: str) -> None:
+    (request,) = axim(token_prefix=prefix).prepare(actions(UNASSIGN, "p-1"))
     assert request.headers["accessToken"] == "Bearer token-1"
 
 
