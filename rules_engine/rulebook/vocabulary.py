@@ -139,11 +139,16 @@ def _is_more(low: Written, high: Written, kind: FieldType) -> bool:
     return kind in {FieldType.TIME, FieldType.DATE} and left is not None and right is not None and left > right
 
 
+_LONGEST_ENDS = 200
+"""Characters of `3 and 7`."""
+
+
 def _parts(node: Node) -> list[Node]:
     """`3 and 7` as two nodes, each with its place."""
     if not isinstance(node, ScalarNode):
         return []
-    match = re.fullmatch(r"(.+?)(\s+and\s+)(.+)", node.text)
+    # a longer text is not searched: one of nothing but blanks would take minutes
+    match = re.fullmatch(r"(.+?)(\s+and\s+)(.+)", node.text) if len(node.text) <= _LONGEST_ENDS else None
     if match is None:
         return []
     second = node.place.column + match.start(3)

@@ -24,6 +24,9 @@ T = TypeVar("T")
 DEEPEST = 100
 """How many lists and objects may stand in each other in any JSON that comes from outside."""
 
+LONGEST_TIME = 64
+"""Characters of a time in text; what is longer is none."""
+
 LONGEST_WAIT = 86_400.0
 """The most seconds that a shop can make us wait: a wrong clock or a typing error must not stop a store for ever."""
 
@@ -146,11 +149,11 @@ def said(response: Response) -> str:
 def decode(body: bytes) -> object:
     """The JSON value of a body. Raises `ValueError` for anything else, and for nesting deeper than `DEEPEST`.
 
-    NaN and infinity are no JSON. NUL and halves of surrogate pairs, which JSON can spell and no database can keep,
-    become U+FFFD.
+    NaN and infinity are no JSON, nor are numbers too large for anything but infinity. NUL and halves of surrogate
+    pairs, which JSON can spell and no database can keep, become U+FFFD.
     """
     try:
-        value: object = json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant)
+        value: object = json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant, parse_float=_finite)
     except RecursionError as error:
         raise ValueError("nested too deep") from error
     level: list[object] = [value]
@@ -168,6 +171,13 @@ _UNKEEPABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 def _refuse_constant(name: str) -> object:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError("a number is too large")  # nothing that keeps JSON could keep infinity
+    return value
 
 
 def _children(parent: object) -> list[object]:
@@ -240,7 +250,7 @@ def moment(value: object, zone: tzinfo = UTC) -> datetime | None:
     try:
         if isinstance(value, int | float) and not isinstance(value, bool):
             return datetime.fromtimestamp(value, UTC)
-        if isinstance(value, str):
+        if isinstance(value, str) and len(value) <= LONGEST_TIME:
             # "2024-03-01 11:22:33 +0000" is Ecwid's way of writing; Python wants no blank before the offset
             time = datetime.fromisoformat(re.sub(r"\s+(?=[+-]\d\d)", "", value.strip()))
             return (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(UTC)

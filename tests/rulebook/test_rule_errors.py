@@ -165,3 +165,8 @@ def test_an_error_names_its_place_and_what_to_write(
     found = refused(text)
     assert [(problem.code, problem.line, problem.underlined.strip()) for problem in found] == [(code, line, underlined)]
     assert advice in found[0].help
+
+
+def test_a_value_of_nothing_but_blanks_is_refused_at_once(refused: Callable[[str], list[Any]]) -> None:
+    found = refused(condition("{product.stock: {between: '3" + 200_000 * " " + "7'}}"))
+    assert [problem.code for problem in found] == ["wrong-shape"]
