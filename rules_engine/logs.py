@@ -64,6 +64,7 @@ def configure(
         library = logging.getLogger(name)
         library.handlers = []
         library.propagate = True
+        library.setLevel(logging.NOTSET)  # a server that was to be quiet in this process may have set it
     # A query may carry a token (Zid's can), and a host's router logs requests anyway.
     logging.getLogger("uvicorn.access").disabled = True
     # At info httpx writes whole URLs, and at debug httpcore writes headers; Alembic tells of itself at every start.

@@ -83,6 +83,7 @@ def test_what_a_server_has_set_up_for_itself_is_replaced(capsys: pytest.CaptureF
     server = logging.getLogger("uvicorn")
     server.addHandler(logging.StreamHandler())
     server.propagate = False
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     configure(LogFormat.JSON, LogLevel.INFO)
     logging.getLogger("uvicorn.error").info("Started server")
     assert [line["event"] for line in written(capsys)] == ["Started server"]
