@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .shop import Shop
 
 PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""Trusts nobody. An engine on loopback is reached by plain http, and reading all authorities takes a while each time."""
+"""Trusts nobody: an engine on loopback is reached by plain http, and to read all authorities each time is slow."""
 
 FAULT_FIELDS = ("status", "headers", "body", "times", "where", "path", "was_applied", "first")
 
