@@ -141,13 +141,13 @@ def test_a_case_that_was_loaded_and_changed_comes_back_changed(
 ) -> None:
     with rolled_back(memory) as connection:
         before = save(connection, Case(PRODUCT), case)
-        after = data.draw(later(before))
+        after = data.draw(later(before, {action.slot for action in case.actions.values()}))
         loaded = save(connection, before, after)
         assert replace(unnumbered(loaded), recent_takes={}) == replace(unnumbered(remembered(after)), recent_takes={})
 
 
 @st.composite
-def later(draw: st.DrawFn, case: Case) -> Case:
+def later(draw: st.DrawFn, case: Case, acted: set[SlotRef]) -> Case:
     """The case after a turn: holds that moved, pending ones dropped, new ones, newer episodes, actions that went on."""
     slots = {}
     for ref, slot in case.slots.items():
@@ -160,7 +160,7 @@ def later(draw: st.DrawFn, case: Case) -> Case:
         ]
         added = draw(st.lists(holds(PRODUCT), max_size=1))
         slots[ref] = replace(slot, holds=(*left, *added), since=draw(st.sampled_from([slot.since, NOW])))
-    untouched = slot_refs(PRODUCT).filter(lambda ref: ref not in {action.slot for action in case.actions.values()})
+    untouched = slot_refs(PRODUCT).filter(lambda ref: ref not in acted)  # a hold brings a dead action back to mind
     for ref in draw(st.sets(untouched, max_size=1)) - set(slots) - {SlotRef(ProductId("17"), Aspect.BRAND)}:
         slots[ref] = Slot(ref, draw(st.booleans()), NOW, (draw(holds(PRODUCT)),))
     episodes = {key: draw(st.sampled_from([e, replace(e, number=9)])) for key, e in case.episodes.items()}
