@@ -82,18 +82,22 @@ deliveries = sa.Table(
     sa.Column("planned_at", Instant),
     sa.UniqueConstraint("scope", "duplicate_key"),
 )
+# With the time, how much waits and since when is told by the index alone, however long the queue is.
 sa.Index(
     "ix_deliveries_pending",
     deliveries.c.store,
     deliveries.c.seq,
+    deliveries.c.received_at,
     sqlite_where=deliveries.c.state == "pending",
     postgresql_where=deliveries.c.state == "pending",
 )
 sa.Index("ix_deliveries_received_at", deliveries.c.received_at)
-# Bodies are pruned long before their rows, and a table of twelve million rows is not read through for that.
+# Bodies are pruned long before their rows, and a table of twelve million rows is not read through for that. With the
+# store, neither are the bodies that shops which cannot be read keep for longer.
 sa.Index(
     "ix_deliveries_bodies",
     deliveries.c.received_at,
+    deliveries.c.store,
     sqlite_where=deliveries.c.body.is_not(None),
     postgresql_where=deliveries.c.body.is_not(None),
 )
@@ -145,6 +149,12 @@ holds = sa.Table(
     sa.Column("ended_at", Instant),
     sa.Index("ix_holds_product", "store", "product"),
     sa.Index("ix_holds_subject", "store", "rule", "subject_kind", "subject_id"),
+)
+sa.Index(
+    "ix_holds_ended_at",
+    holds.c.ended_at,
+    sqlite_where=holds.c.ended_at.is_not(None),
+    postgresql_where=holds.c.ended_at.is_not(None),
 )
 
 episodes = sa.Table(

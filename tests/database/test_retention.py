@@ -134,3 +134,24 @@ def test_one_step_forgets_five_thousand_and_says_that_more_is_left(database: Dat
     assert (first.traces, first.is_complete) == (5000, False)
     second = pruned(database)
     assert (second.traces, second.is_complete) == (1, True)
+
+
+def test_what_is_too_old_is_found_without_reading_through_a_table(database: Database) -> None:
+    seen: list[tuple[str, tuple[object, ...]]] = []
+
+    def note(_c: object, _cursor: object, statement: str, values: tuple[object, ...], *_: object) -> None:
+        seen.append((statement, values))
+
+    sa.event.listen(database.writer, "before_cursor_execute", note)
+    pruned(database)
+    sa.event.remove(database.writer, "before_cursor_execute", note)
+
+    def plan(connection: sa.Connection) -> list[str]:
+        steps = [
+            (f"EXPLAIN QUERY PLAN {text}", values) for text, values in seen if text.startswith(("UPDATE", "DELETE"))
+        ]
+        return [row.detail for text, values in steps for row in connection.exec_driver_sql(text, values)]
+
+    plans = database.read_now(plan)
+    assert len(plans) > 5
+    assert not [step for step in plans if step.startswith("SCAN")]

@@ -91,7 +91,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_deliveries_pending",
         "deliveries",
-        ["store", "seq"],
+        ["store", "seq", "received_at"],
         unique=False,
         sqlite_where=sa.text("state = 'pending'"),
         postgresql_where=sa.text("state = 'pending'"),
@@ -100,7 +100,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_deliveries_bodies",
         "deliveries",
-        ["received_at"],
+        ["received_at", "store"],
         unique=False,
         sqlite_where=sa.text("body IS NOT NULL"),
         postgresql_where=sa.text("body IS NOT NULL"),
@@ -138,6 +138,14 @@ def upgrade() -> None:
         sa.Column("changed_at", Instant, nullable=True),
         sa.Column("ended_at", Instant, nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_holds")),
+    )
+    op.create_index(
+        "ix_holds_ended_at",
+        "holds",
+        ["ended_at"],
+        unique=False,
+        sqlite_where=sa.text("ended_at IS NOT NULL"),
+        postgresql_where=sa.text("ended_at IS NOT NULL"),
     )
     op.create_index("ix_holds_product", "holds", ["store", "product"], unique=False)
     op.create_index("ix_holds_subject", "holds", ["store", "rule", "subject_kind", "subject_id"], unique=False)
