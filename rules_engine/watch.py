@@ -59,6 +59,11 @@ def watch_routes(
             return JSONResponse({"ready": False, "reason": str(error)}, 503)
         waiting = {door.alias: reason for door in doors.all() if (reason := _why_waiting(door.alias, state))}
         waiting |= {door.alias: door.store.parked_because for door in doors.all() if door.store.missing}
+        waiting |= {
+            alias: f"no longer in stores.yaml, and {pending.count} of its deliveries wait"
+            for alias, pending in state.pending.items()
+            if doors.find(alias) is None
+        }
         reason = _why_not_ready(state, rules, now(), set(waiting))
         body: dict[str, object] = {"ready": not reason, "stores": waiting} | ({"reason": reason} if reason else {})
         held_up = {alias: dict(lane.waiting_rules) for alias, lane in lanes.items() if lane.waiting_rules}
@@ -69,10 +74,14 @@ def watch_routes(
     async def measured(request: Request) -> Response:
         if not admin_token:
             return JSONResponse({"error": "Not found."}, 404)
-        given = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if not hmac.compare_digest(given.encode(), admin_token.encode()):
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        is_admin = hmac.compare_digest(given.strip().encode(), admin_token.encode())
+        if not is_admin or scheme.casefold() != "bearer":
             return JSONResponse({"error": "Send Authorization: Bearer and the ADMIN_TOKEN."}, 401)
-        state = await database.read(look)
+        try:
+            state = await database.read(look)
+        except DatabaseError as error:
+            return JSONResponse({"error": str(error)}, 503)
         _set_gauges(metrics, doors, state, now())
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 

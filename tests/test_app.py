@@ -13,8 +13,9 @@ import pytest
 from engine_world import ENVIRONMENT, HOUSE
 
 from rules_engine.app import Engine, Outside, build
-from rules_engine.core.delivery import StoreAlias
+from rules_engine.core.delivery import Delivery, DeliveryId, StoreAlias
 from rules_engine.core.errors import RulebookError, SettingsError
+from rules_engine.database.arrivals import Arrival, insert, row_of
 from rules_engine.database.lanes import load_lane, save_lane
 from rules_engine.database.rulebooks import active
 from rules_engine.sandbox import EcwidShop, ManualClock, numbered
@@ -119,6 +120,22 @@ async def test_deliveries_that_wait_while_no_lane_runs_are_an_alarm(place: Path,
         assert alarm.json()["reason"] == "1 deliveries of web wait since 61 s, and its lane does not run."
 
 
+async def test_deliveries_of_a_store_that_is_no_longer_configured_are_named_but_no_alarm(
+    place: Path, clock: ManualClock
+) -> None:
+    made = engine(place, clock)
+    async with running(made) as client:
+        gone = StoreAlias("gone")
+        row = row_of(Arrival(Delivery(DeliveryId("d-1"), gone, clock(), b"{}"), gone, gone, "key"))
+        await made.database.write(lambda c: insert(c, rows=[row]))
+        clock.move(seconds=61)
+        ready = await client.get("/readyz")
+        assert (ready.status_code, ready.json()["stores"]) == (
+            200,
+            {"gone": "no longer in stores.yaml, and 1 of its deliveries wait"},
+        )
+
+
 async def test_a_parked_store_is_named_and_tried_at_the_next_start(place: Path, clock: ManualClock) -> None:
     made = engine(place, clock)
     async with running(made) as client:
@@ -138,11 +155,24 @@ async def test_metrics_are_for_the_admin_only(place: Path, clock: ManualClock) -
         assert (await client.get("/metrics")).status_code == 401
         wrong = await client.get("/metrics", headers={"Authorization": "Bearer other"})
         assert wrong.status_code == 401
+        for odd in (ADMIN, f"Basic {ADMIN}", "Bearer", "Bearer "):
+            assert (await client.get("/metrics", headers={"Authorization": odd})).status_code == 401
         await client.post("/webhooks/web", content=b"forged")
         right = await client.get("/metrics", headers={"Authorization": f"Bearer {ADMIN}"})
         assert right.status_code == 200
         assert 'rules_engine_deliveries_total{answer="not genuine",store="web"} 1.0' in right.text
         assert 'rules_engine_pending_deliveries{store="web"} 0.0' in right.text
+
+
+async def test_metrics_without_a_database_are_a_sentence(place: Path, clock: ManualClock) -> None:
+    made = engine(place, clock)
+    async with running(made) as client:
+        made.database.close()
+        answer = await client.get("/metrics", headers={"Authorization": f"Bearer {ADMIN}"})
+        assert (answer.status_code, answer.json()) == (
+            503,
+            {"error": "The database is closed: the engine is stopping."},
+        )
 
 
 async def test_without_an_admin_token_there_are_no_metrics(place: Path, clock: ManualClock) -> None:
