@@ -9,7 +9,6 @@ import typer
 from rules_engine import __version__
 
 from . import dead_letters, demo, repair, rules, serve
-from .output import in_plain_words
 
 app = typer.Typer(
     name="rules-engine",
@@ -60,12 +59,11 @@ app.command(rich_help_panel=RUNNING, epilog=_example("migrate"))(serve.migrate)
 app.command(rich_help_panel=RUNNING, epilog=_example("release --json"))(serve.release)
 app.command(rich_help_panel=RULES, epilog=_example("check --format github"))(rules.check)
 app.command(rich_help_panel=REPAIR, epilog=_example("deliveries --store web --state 'set aside'"))(repair.deliveries)
-app.command(rich_help_panel=REPAIR, epilog=_example("replay 5c1d0e"))(repair.replay)
+app.command(rich_help_panel=REPAIR, epilog=_example("replay c11e0ef384be48d7b764e9dcc6c40a25"))(repair.replay)
 app.command(rich_help_panel=REPAIR, epilog=_example("probe ksa"))(repair.probe)
 app.add_typer(dead_letters.app, rich_help_panel=REPAIR)
 
 
 def main() -> None:
     """The console script `rules-engine`: run the command that the arguments name, and exit."""
-    with in_plain_words():
-        app(prog_name="rules-engine")  # also as `python -m rules_engine`
+    app(prog_name="rules-engine")  # also as `python -m rules_engine`

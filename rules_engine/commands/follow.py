@@ -58,11 +58,12 @@ def open_database(settings: Settings) -> Iterator[Database]:
 
 
 def _file_of(url: str) -> Path | None:
+    """The file of a SQLite URL; None for any other, because opening it says better what is wrong with it."""
     try:
-        name = sa.make_url(url).database
+        parsed = sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError):
-        return None  # opening it says better what is wrong with it
-    return Path(name) if name else None
+        return None
+    return Path(parsed.database) if parsed.database and parsed.get_backend_name() == "sqlite" else None
 
 
 def find_store(settings: Settings, alias: StoreAlias) -> Store:

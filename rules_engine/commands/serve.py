@@ -13,6 +13,7 @@ from functools import partial
 import structlog
 import typer
 import uvicorn
+from prometheus_client import disable_created_metrics
 
 from rules_engine import logs
 from rules_engine.app import build, compile_rules, open_stores, utc_now
@@ -58,6 +59,8 @@ def serve() -> None:
     with in_plain_words():
         settings = Settings.from_environment()
         logs.configure(settings.log_format, settings.log_level)
+        # A second series for every counter, which only says when it first counted. (The library has no type here.)
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         listener = _listen(settings)
         with listener:
             engine = build(settings)
@@ -85,9 +88,16 @@ def _listen(settings: Settings) -> socket.socket:
         return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
     except OSError as error:
         raise SettingsError(
-            f"Port {settings.port} of {settings.host} cannot be listened on ({error.strerror or error}): set PORT and "
+            f"Port {settings.port} of {settings.host} cannot be listened on ({_plain_reason(error)}): set PORT and "
             "HOST to a free one."
         ) from error
+
+
+def _plain_reason(error: OSError) -> str:
+    """Why, in the system's words: Python adds the address to them. Below zero it is the resolver that counts."""
+    if error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    return str(error.strerror or error)
 
 
 def _url(listener: socket.socket) -> str:

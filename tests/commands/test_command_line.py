@@ -75,6 +75,13 @@ def test_an_error_is_json_too_when_json_was_asked_for(house: House) -> None:
     assert not house.file.exists()
 
 
+def test_a_database_of_another_kind_is_refused_with_what_to_write_and_without_its_password(house: House) -> None:
+    result = house.run("deliveries", DATABASE_URL="postgres://somebody:a-password@host/engine")
+    assert result.exit_code == 2
+    assert "names PostgreSQL, which comes with a later release" in result.stderr
+    assert "a-password" not in result.stderr
+
+
 def test_a_database_of_another_release_is_not_touched(house: House) -> None:
     house.file.touch()
     result = house.run("deliveries")

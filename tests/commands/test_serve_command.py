@@ -39,6 +39,7 @@ def test_a_signed_webhook_becomes_a_call_and_sigterm_ends_it_with_0(house: House
         assert "server" not in httpx.get(f"{server.url}/healthz").headers
         metrics = httpx.get(f"{server.url}/metrics", headers={"Authorization": "Bearer an-admin-token-of-16"})
         assert 'rules_engine_calls_total{outcome="done",store="web"}' in metrics.text
+        assert "_created" not in metrics.text
         assert server.stop() == 0
         log = server.log
     assert "listening" in log
@@ -97,7 +98,7 @@ def test_a_port_that_is_taken_is_a_sentence_and_wrong_usage(house: House) -> Non
     with socket.create_server(("127.0.0.1", 0)) as taken:
         result = house.run("serve", PORT=str(taken.getsockname()[1]), HOST="127.0.0.1")
     assert result.exit_code == 2
-    assert "cannot be listened on" in result.stderr
+    assert "cannot be listened on (Address already in use): set PORT" in result.stderr
     assert not house.file.exists()
 
 
