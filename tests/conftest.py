@@ -10,8 +10,11 @@ from hypothesis import HealthCheck, settings
 
 from rules_engine.database.tables import metadata
 
-# How long an example takes says something about the machine, not about the engine.
-settings.register_profile("engine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How long an example takes says something about the machine, not about the engine. The examples are the same every
+# time, so that what fails on one machine fails on all; `--hypothesis-profile=hunt` looks for others, and for more.
+ENGINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("engine", ENGINE, derandomize=True)
+settings.register_profile("hunt", ENGINE, max_examples=5000)
 settings.load_profile("engine")
 
 

@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 
 from .action import ActionKey, ActionKind, Aspect, SlotRef, SlotValue
 from .holds import Hold, HoldState, Slot
-from .observe import TOOK, SlotCase, moved
+from .observe import TOOK, SlotCase, moved, settle_sent
 from .plan import ActionState, PlannedAction, Step
 from .rule import RuleCode
 from .view import UNSEEN, Unseen
@@ -71,11 +71,12 @@ def aim(
     if goal is None:
         unwanted = case.action is not None and case.action.step is not Step.MOMENT
         return case.close(*_given_up_as(case.action), at=at) if unwanted else _retargeted(case)
+    if case.value is not UNSEEN and case.action is not None:
+        serves = _serves(case.action, goal, live, is_certain=case.is_certain)
+        case = case if serves else _called_off(case, case.action, at=at)
     case = _mark_overruled(case, goal, at=at)
     if case.value is UNSEEN:
         return case
-    if case.action is not None and not _serves(case.action, goal, live, is_certain=case.is_certain):
-        case = _called_off(case, case.action, at=at)
     if case.value == goal.wish and case.is_certain:
         case = _mark_leading(case, goal, at=at)
         if case.action is not None and case.action.state in _NOT_CALLED:
@@ -112,7 +113,9 @@ def _called_off(case: SlotCase, action: PlannedAction, *, at: datetime) -> SlotC
     Undoing what did not happen is safe; forgetting what did is not.
     """
     case = case.close(*_given_up_as(action), at=at)
-    return case if case.is_certain else replace(case, value=action.wish, is_certain=True)
+    if not case.is_certain:
+        return replace(case, value=action.wish, is_certain=True)
+    return case.with_holds(lambda hold: settle_sent(hold, case.value, at=at))
 
 
 def _retargeted(case: SlotCase) -> SlotCase:
@@ -169,12 +172,14 @@ def _start(
         lately = [when for when in recent_takes.get(speaker.rule, ()) if when > at - FLAP_WINDOW]
         if len(lately) >= FLAP_LIMIT:
             return _wait_for_calm(case, speaker, until=min(lately) + FLAP_WINDOW)
-    key = action_key(store, ref, speaker.rule, str(speaker.episode), word)
+    # An edited rule may want the opposite in the same episode: that is another step.
+    key = action_key(store, ref, speaker.rule, str(speaker.episode), f"{word} {goal.wish}")
     if key in dead or any(done.key == key for done in case.closed):
         return case
     old = case.value if not isinstance(case.value, Unseen) else None
     kind, target = call_for(ref, old, goal.wish)
     rules = [hold.rule for hold in case.slot.holds if hold.state.is_claim and hold.wish == goal.wish and goal.holder]
+    was_tried = speaker.state is HoldState.SENT  # and called off before anybody knew what came of it
     action = PlannedAction(
         key=key,
         kind=kind,
@@ -184,8 +189,9 @@ def _start(
         step=step,
         rules=tuple(dict.fromkeys((speaker.rule, *rules))),
         about=speaker.subject,
-        state=ActionState.PENDING,
+        state=ActionState.WAITING if was_tried else ActionState.PENDING,
         created_at=at,
+        attempts=1 if was_tried else 0,
         caused_by=caused_by,
     )
     verb = "gives back" if step is Step.GIVE_BACK else "takes"

@@ -64,7 +64,7 @@ def _may_join(case: SlotCase, made: Claim, ended: Sequence[Hold]) -> bool:
         return False
     earlier = [*ended, *(hold for hold in case.slot.holds if not hold.state.is_open)]
     return not any(
-        (hold.rule, hold.subject, hold.episode) == (*who, made.episode)
+        (hold.rule, hold.subject, hold.episode, hold.wish) == (*who, made.episode, made.wish)
         and (hold.takes > 0 or hold.state is HoldState.NEVER_TAKEN)
         for hold in earlier
     )
@@ -94,19 +94,28 @@ def _join(case: SlotCase, made: Claim, *, cause: tuple[str, ...], at: datetime) 
 
 def _release(case: SlotCase, place: int, *, is_fresh: bool, at: datetime) -> SlotCase:
     hold = case.slot.holds[place]
-    ended = _released(case, hold, is_fresh=is_fresh and case.is_certain, at=at)
+    ended = _released(case, hold, is_fresh=is_fresh, at=at)
     holds = (*case.slot.holds[:place], ended, *case.slot.holds[place + 1 :])
     case = replace(case, slot=replace(case.slot, holds=holds))
-    if ended.state is HoldState.RELEASED and hold.takes > 0 and case.value == hold.wish != case.slot.baseline:
-        # Who had only decided to take the same is left with what was taken.
-        case = case.with_holds(lambda each: _inherited(each, hold.wish, at=at))
+    is_there = hold.takes > 0 and case.value == hold.wish != case.slot.baseline
+    if ended.state is HoldState.RELEASED and (is_there or _is_unsure(case, hold, is_fresh=is_fresh)):
+        # Who had only decided to take the same is left with what was taken, or may have been.
+        case = case.with_holds(lambda each: _inherited(each, hold, at=at))
     return case
 
 
-def _inherited(hold: Hold, wish: SlotValue, *, at: datetime) -> Hold:
-    if hold.state is not HoldState.PENDING or hold.wish != wish:
-        return hold
-    return replace(moved(hold, HoldState.HOLDING, "", at=at), takes=max(hold.takes, 1))
+def _is_unsure(case: SlotCase, hold: Hold, *, is_fresh: bool) -> bool:
+    """Whether a call was made for the hold, and nobody can say whether it happened."""
+    is_told = is_fresh and case.is_certain and case.value is not UNSEEN and case.value != hold.wish
+    return hold.state is HoldState.SENT and not is_told
+
+
+def _inherited(heir: Hold, hold: Hold, *, at: datetime) -> Hold:
+    if heir.state is not HoldState.PENDING or heir.wish != hold.wish:
+        return heir
+    if hold.state is HoldState.SENT:
+        return moved(heir, HoldState.SENT, "", at=at)
+    return replace(moved(heir, HoldState.HOLDING, "", at=at), takes=max(heir.takes, 1))
 
 
 def _released(case: SlotCase, hold: Hold, *, is_fresh: bool, at: datetime) -> Hold:
@@ -117,11 +126,13 @@ def _released(case: SlotCase, hold: Hold, *, is_fresh: bool, at: datetime) -> Ho
             return _released_from_taken(case, hold, at=at)
         case HoldState.PENDING:
             return moved(hold, HoldState.RELEASED, "its condition ended before it was taken", at=at)
-        case HoldState.SENT if is_fresh and case.value is not UNSEEN and case.value != hold.wish:
-            return moved(hold, HoldState.RELEASED, "its condition ended before it was taken", at=at)
+        case HoldState.SENT if _is_unsure(case, hold, is_fresh=is_fresh):
+            if hold.is_left or _others(case, hold):
+                return moved(hold, HoldState.RELEASED, "its condition ended", at=at)
+            # Giving back what was not taken is safe; forgetting what was is not. How often it was taken is not known.
+            return moved(replace(hold, takes=0), HoldState.OWED, "its condition ended", at=at)
         case HoldState.SENT:
-            # Nobody can say whether the call happened: giving back is safe to repeat, forgetting is not.
-            return moved(hold, HoldState.RELEASED if hold.is_left else HoldState.OWED, "its condition ended", at=at)
+            return moved(hold, HoldState.RELEASED, "its condition ended before it was taken", at=at)
         case HoldState.TAKEN | HoldState.HOLDING:
             return _released_from_taken(case, hold, at=at)
         case HoldState.STEPPED_BACK:
@@ -135,7 +146,11 @@ def _released_from_taken(case: SlotCase, hold: Hold, *, at: datetime) -> Hold:
         return moved(hold, HoldState.RELEASED, "left as it is", at=at)
     if case.slot.baseline in {hold.wish, case.value}:
         return moved(hold, HoldState.RELEASED, "its condition ended; there was nothing to give back", at=at)
-    others = [each for each in case.slot.holds if each is not hold and each.state.is_claim and each.wish == hold.wish]
-    if others:
+    if others := _others(case, hold):
         return moved(hold, HoldState.RELEASED, f"{others[0].rule} still holds it", at=at)
     return moved(hold, HoldState.OWED, "its condition ended", at=at)
+
+
+def _others(case: SlotCase, hold: Hold) -> list[Hold]:
+    """Who else has a say in the slot and wants the same."""
+    return [each for each in case.slot.holds if each is not hold and each.state.is_claim and each.wish == hold.wish]

@@ -81,9 +81,10 @@ class _Turn:
     def see(self) -> tuple[Fields, Document]:
         """The product as it is to be remembered, and the document that conditions see."""
         directory = self.context.directory
-        values: dict[SlotRef, SlotValue] = {
-            ref: each.value for ref, each in self.slots.items() if not isinstance(each.value, Unseen)
+        taken_to_be = {
+            ref: each.value if each.is_certain else shown(self.before, ref) for ref, each in self.slots.items()
         }
+        values = {ref: value for ref, value in taken_to_be.items() if not isinstance(value, Unseen)}
         fields = with_slots(self.fields, values, directory)
         view = as_people_made_it(fields, (each.slot for each in self.slots.values()), directory)
         before = None
@@ -117,14 +118,24 @@ class _Turn:
         if lagging is not None and lagging.done_at is not None:
             until = lagging.done_at + self.context.lag
             slot_case, is_fresh = replace(slot_case, value=lagging.wish, look_at=until), False
-        slot_case = slot_case.with_holds(self._unless_it_may_not_act)
-        return observe(slot_case, at=self.at, lag=self.context.lag, is_fresh=is_fresh)
+        unsure = self._never_answered(slot_case)
+        if unsure is not None:
+            slot_case, is_fresh = replace(slot_case, value=unsure.wish, is_certain=False), False
+        return self._without_the_undecided(observe(slot_case, at=self.at, lag=self.context.lag, is_fresh=is_fresh))
 
-    def _unless_it_may_not_act(self, hold: Hold) -> Hold:
-        """What a rule had only decided to take is dropped once it is paused, only watches, or is gone."""
-        if hold.state is not HoldState.PENDING or hold.takes > 0 or hold.rule in self.context.live:
-            return hold
-        return moved(hold, HoldState.RELEASED, "its rule may not act now, and nothing was taken", at=self.at)
+    def _without_the_undecided(self, slot_case: SlotCase) -> SlotCase:
+        """Without what a rule had only decided or tried to take, once it is paused, only watches, or is gone."""
+        action = slot_case.action
+        failed = action is not None and action.state is ActionState.WAITING and slot_case.is_certain
+        reason = "its rule may not act now, and nothing was taken"
+
+        def drop(hold: Hold) -> Hold:
+            is_undone = hold.state is HoldState.PENDING or (hold.state is HoldState.SENT and failed)
+            if hold.rule in self.context.live or hold.takes > 0 or not is_undone:
+                return hold
+            return moved(hold, HoldState.RELEASED, reason, at=self.at)
+
+        return slot_case.with_holds(drop)
 
     def _is_gone(self, ref: SlotRef) -> bool:
         return ref.aspect is Aspect.MEMBERSHIP and ref.target in self.context.directory.gone
@@ -141,6 +152,16 @@ class _Turn:
         taken_at = [hold.changed_at for hold in slot_case.slot.holds if hold.state in TOOK and hold.changed_at]
         last = [each.done_at for each in actions if each.done_at] + ([min(taken_at)] if taken_at else [])
         return any(at >= version for at in last)
+
+    def _never_answered(self, slot_case: SlotCase) -> Hold | None:
+        """A hold whose call was never answered and is not made again, where only another answer can settle it."""
+        if self.context.capabilities.can_read:
+            return None
+        holds = slot_case.slot.open_holds
+        owed = [hold for hold in holds if hold.state is HoldState.OWED and hold.takes == 0]
+        action = slot_case.action
+        sent = [h for h in holds if h.state is HoldState.SENT and (action is None or action.wish != h.wish)]
+        return next(iter([*owed, *sent]), None)
 
     def _lagging(self, slot_case: SlotCase) -> PlannedAction | None:
         """What the shop said it had done, was called off before a read showed it, and is not shown yet."""
@@ -161,19 +182,22 @@ class _Turn:
     def _observe_promotion(self) -> None:
         """A membership that the shop made by itself when our call took the last one is held, and undone afterwards."""
         top = self.context.capabilities.promotes_to
-        if top is None or not self.sighting.is_fresh or self.fields.get("category_ids") != [top]:
+        ids = self.fields.get("category_ids", ())
+        if top is None or not self.sighting.is_fresh or top not in ids:
             return
         ref = SlotRef(self.product, Aspect.MEMBERSHIP, top)
-        if ref in self.slots or shown(self.before, ref) is not False:
+        if ref in self.slots or self.before is None or shown(self.before, ref) is not False:
             return
-        takers = (
-            hold
+        takers = {
+            each.slot.ref.target: hold
             for each in self.slots.values()
             for hold in each.slot.holds
             if each.slot.ref.aspect is Aspect.MEMBERSHIP and hold.state in TOOK and hold.wish is False
-        )
-        taker = next(takers, None)
-        if taker is None or taker.is_left:
+            if not hold.is_left
+        }
+        was_last = list(ids) == [top] or set(self.before["category_ids"]) <= set(takers)
+        taker = next(iter(takers.values()), None)
+        if taker is None or not was_last:
             return
         hold = replace(
             taker, id=None, wish=True, state=HoldState.HOLDING, takes=1, reason="the shop put it there", since=self.at
@@ -230,11 +254,24 @@ class _Turn:
             if judged.began or judged.is_moment:
                 self.notes.append((code, f"waits: {problem}"))
             return None
-        top = self.context.capabilities.promotes_to
-        promoted = SlotRef(self.product, Aspect.MEMBERSHIP, top or "")
-        if held.get(promoted) is True:
-            wishes[promoted] = True
+        if judged.is_claiming:
+            out = [ref.target for ref, wish in wishes.items() if ref.aspect is Aspect.MEMBERSHIP and wish is False]
+            wishes |= self._promotion((code, self.case.ref), out, document)
         return wishes
+
+    def _promotion(self, who: Who, out: list[str], document: Document) -> dict[SlotRef, SlotValue]:
+        """The wish for a membership that the shop made by itself, for a rule that takes the product `out` of others.
+
+        While it is the product's only one, all who keep the product out hold it: it cannot go before another is back.
+        """
+        top = self.context.capabilities.promotes_to
+        ref = SlotRef(self.product, Aspect.MEMBERSHIP, top or "")
+        if top is None or ref not in self.slots:
+            return {}
+        holders = [(hold.rule, hold.subject) for hold in self.slots[ref].slot.open_holds if hold.wish is True]
+        is_only = list(self.fields.get("category_ids", ())) == [top]
+        joins = bool(holders) and is_only and not set(out).isdisjoint(document.fields.get("category_ids", ()))
+        return {ref: True} if joins or who in holders else {}
 
     def _collect_from_categories(self, wants: _Wants, document: Document) -> None:
         """What rules about categories want: that this product is out of a category that they empty."""
@@ -247,9 +284,11 @@ class _Turn:
             empties = rules[code].is_while and rules[code].about is SubjectKind.CATEGORY
             if episode.truth is Truth.UNMET or not empties:
                 wants.let_go.add((code, subject))
-            elif subject.id in member_of or ref in self.slots:
-                made = Claim(code, subject, wish=False, episode=episode.number, is_left=rules[code].leaves)
-                wants.claims.setdefault(ref, []).append(made)
+            elif subject.id in member_of or ref in self.slots or ref in wants.claims:
+                wishes = {ref: False} | self._promotion((code, subject), [subject.id], document)
+                for slot, wish in wishes.items():
+                    made = Claim(code, subject, wish, episode.number, is_left=rules[code].leaves)
+                    wants.claims.setdefault(slot, []).append(made)
         for moment in self.context.moments:
             if moment.rule in rules and moment.subject.id in member_of:
                 ref = SlotRef(self.product, Aspect.MEMBERSHIP, moment.subject.id)

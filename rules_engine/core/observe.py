@@ -145,19 +145,29 @@ def _observe_as_wished(case: SlotCase, action: PlannedAction, value: SlotValue, 
 
 def shown_as_done(case: SlotCase, action: PlannedAction, *, at: datetime) -> SlotCase:
     """The holds after proof that our action happened."""
-    if action.step is Step.GIVE_BACK:
-        return case.with_holds(lambda hold: settle_debt(hold, "given back", at=at))
+    if action.step is Step.GIVE_BACK or action.wish == case.slot.baseline:
+        case = case.with_holds(lambda hold: settle_debt(hold, "given back", at=at))
     if action.step is Step.TAKE:
-        return case.with_holds(lambda hold: took(hold, action, HoldState.HOLDING, at=at))
+        case = case.with_holds(lambda hold: took(hold, action, HoldState.HOLDING, at=at))
     return case
 
 
 def took(hold: Hold, action: PlannedAction, state: HoldState, *, at: datetime) -> Hold:
     """The hold once its take is done, if this action did it."""
+    hold = overruled_by(action, hold, at=at)
+    if hold.state is HoldState.OWED and hold.wish == action.wish:
+        return replace(hold, takes=max(hold.takes, 1))  # whatever came of its own call, it is taken now
     if hold.wish != action.wish or hold.state not in {HoldState.PENDING, HoldState.SENT, HoldState.TAKEN}:
         return hold
     takes = hold.takes if hold.state is HoldState.TAKEN else hold.takes + 1
     return replace(moved(hold, state, "", at=at), takes=takes)
+
+
+def overruled_by(action: PlannedAction, hold: Hold, *, at: datetime) -> Hold:
+    """The hold once an action for something else is done: what it tried before is undone, whatever came of it."""
+    if hold.state is not HoldState.SENT or hold.wish == action.wish:
+        return hold
+    return moved(hold, HoldState.PENDING, f"overruled by {action.rules[0]}", at=at)
 
 
 def _was_sent(hold: Hold, action: PlannedAction, *, at: datetime) -> Hold:
@@ -198,7 +208,7 @@ def _observe_holds(case: SlotCase, value: SlotValue, *, at: datetime) -> SlotCas
     """Without an open action, a slot that shows something else than we hold was changed by a person."""
     if value == case.slot.baseline:
         case = case.with_holds(lambda hold: settle_debt(hold, "a read shows it given back", at=at))
-    case = case.with_holds(lambda hold: _settle_sent(hold, value, at=at))
+    case = case.with_holds(lambda hold: settle_sent(hold, value, at=at))
     taken = [hold for hold in case.slot.holds if hold.state in TOOK]
     if any(hold.wish == value for hold in taken) or not taken:
         return case
@@ -214,7 +224,7 @@ def _observe_holds(case: SlotCase, value: SlotValue, *, at: datetime) -> SlotCas
     return case.rebased(value)
 
 
-def _settle_sent(hold: Hold, value: SlotValue, *, at: datetime) -> Hold:
+def settle_sent(hold: Hold, value: SlotValue | Unseen, *, at: datetime) -> Hold:
     """A hold whose call was called off before its outcome was known: what is shown now is the outcome."""
     if hold.state is not HoldState.SENT:
         return hold

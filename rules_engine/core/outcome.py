@@ -9,7 +9,7 @@ from .action import ActionKey, Done, LookAgain, NothingToDo, Verdict
 from .directory import Directory
 from .errors import AuthenticationError, PermanentError, TemporaryError
 from .holds import HoldState, Slot
-from .observe import SlotCase, gave_up, moved, settle_debt, shown_as_done, took
+from .observe import SlotCase, gave_up, moved, overruled_by, settle_debt, shown_as_done, took
 from .plan import ActionState, Case, PlannedAction, Step
 from .retry import MAX_ATTEMPTS
 from .subject import Snapshot
@@ -51,7 +51,9 @@ def answered(
     slot_case = _slot_case(case, action)
     match verdict:
         case Done() | NothingToDo():
-            is_ours = isinstance(verdict, Done) or action.attempts > 1
+            owed = (hold for hold in slot_case.slot.open_holds if hold.state is HoldState.OWED)
+            is_owed = any(hold.wish == action.wish for hold in owed)  # an earlier call of ours may have done it
+            is_ours = isinstance(verdict, Done) or action.attempts > 1 or is_owed
             is_shown = is_proven or (isinstance(verdict, Done) and verdict.is_shown)
             slot_case = _done(slot_case, action, at=at, is_ours=is_ours, is_shown=is_shown)
             return _with_effect(_with(case, slot_case), action, directory=directory)
@@ -106,13 +108,12 @@ def _done_by_another(slot_case: SlotCase, action: PlannedAction, *, at: datetime
             lambda hold: (
                 moved(hold, HoldState.RELEASED, "somebody else did it first", at=at)
                 if hold.state is HoldState.SENT and hold.wish == action.wish
-                else hold
+                else overruled_by(action, hold, at=at)
             )
         )
-        return slot_case.rebased(action.wish)
-    if action.step is Step.GIVE_BACK:
+    if action.step is Step.GIVE_BACK or action.wish == slot_case.slot.baseline:
         slot_case = slot_case.with_holds(lambda hold: settle_debt(hold, "somebody else gave it back", at=at))
-    return slot_case
+    return slot_case.rebased(action.wish) if action.step is Step.TAKE else slot_case
 
 
 def _wait(

@@ -63,12 +63,20 @@ def test_a_call_whose_outcome_is_unknown_is_settled_by_a_read_while_its_rule_is_
     desk = sold_out()
     desk.attempts()
     desk.rules = (replace(LEAVES, mode=Mode.PAUSED),)
-    desk.later(seconds=1).sees()
-    assert not desk.to_send()
     desk.later(seconds=1).sees(category_ids=[])
+    assert desk.hold().state is HoldState.HOLDING
     desk.rules = (LEAVES,)
     desk.later(seconds=1).sees(stock=3)
     assert desk.hold().state is HoldState.OWED
+
+
+def test_a_call_that_did_not_happen_is_not_made_again_while_its_rule_is_paused() -> None:
+    desk = sold_out()
+    desk.attempts()
+    desk.rules = (replace(LEAVES, mode=Mode.PAUSED),)
+    desk.later(seconds=1).sees()
+    assert desk.hold().state is HoldState.RELEASED
+    assert not desk.actions()
 
 
 def test_a_paused_rule_that_took_nothing_does_not_stand_in_the_way_of_a_later_rule() -> None:
