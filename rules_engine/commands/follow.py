@@ -82,7 +82,10 @@ def follow(
     Gives nothing, or a sentence about what it still waits for.
     """
     within = timedelta(seconds=seconds)
-    return asyncio.run(_Follower(settings, database, store, is_done, outside).follow(outside.now() + within))
+    try:
+        return asyncio.run(_Follower(settings, database, store, is_done, outside).follow(outside.now() + within))
+    except (KeyboardInterrupt, asyncio.CancelledError):  # Ctrl-C: which of the two depends on what it interrupts
+        return "You stopped waiting for it: it stays asked for, and is done while `rules-engine serve` runs."
 
 
 class _Follower:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -142,6 +143,19 @@ def test_a_replay_that_nobody_can_finish_says_what_it_waits_for(house: House) ->
     result = house.run("replay", "d-1", "--wait", "5")
     assert result.exit_code == 1
     assert "web is parked: the token is wrong." in result.stderr
+
+
+def test_ctrl_c_ends_the_waiting_with_a_sentence_and_what_was_asked_for_stays(house: House) -> None:
+    with house.shops() as shops:
+        id_ = accept(house, shops["web"])
+    with house.process("replay", id_) as process:  # nobody answers any more, so it waits
+        with house.database() as database:
+            poll(lambda: database.read_now(partial(lanes.load_lane, store=WEB)).owner)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=10) == 1
+    said = (house.folder / "stderr").read_text(encoding="utf-8")
+    assert said == "You stopped waiting for it: it stays asked for, and is done while `rules-engine serve` runs.\n"
+    assert house.run_json("deliveries", "--state", "pending")["deliveries"][0]["id"] == id_
 
 
 def test_a_replay_for_a_store_without_its_variables_names_them(house: House) -> None:
