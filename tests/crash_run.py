@@ -50,9 +50,10 @@ class Yard:
         made = self._post("edit", {"do": what, "with": list(with_), "changes": changes})
         return str(made["gave"])
 
-    def fail(self, **fault: object) -> None:
-        """Let a coming call go wrong."""
-        self._post("faults", fault)
+    def fail(self, **fault: object) -> int:
+        """Let a coming call go wrong; gives how many are to go wrong now."""
+        queued: int = self._post("faults", fault)["faults"]
+        return queued
 
     def open_gates(self) -> None:
         """Let the calls go on that wait."""
@@ -73,7 +74,12 @@ class Yard:
         shown: dict[str, Any] = self.client.get(f"{self.base_url}/__sandbox/state").json()
         return shown
 
+    def used_faults(self) -> int:
+        """How many calls went wrong so far."""
+        return int(self.state()["used_faults"])
+
     def members(self) -> Members:
+        """The products of each category now."""
         return {category: frozenset(ids) for category, ids in self.state()["memberships"].items()}
 
     def expected(self) -> Members:
@@ -113,7 +119,8 @@ class Run:
     random: Random
     yards: dict[str, Yard]
     toggles: list[Toggle] = field(default_factory=list)
-    log: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    """What engines said that broke by themselves, before they were killed."""
     kills_in_flight: int = 0
     """Kills while the engine was known to wait for the answer to a call that writes."""
 
@@ -179,7 +186,9 @@ class Run:
                 self._kill_at_any_moment()
             case "during a call":
                 self._kill_during_a_call()
-        self.log.append(how)
+        said = (self.house.folder / "stderr").read_text(encoding="utf-8")
+        if "Traceback" in said:
+            self.faults.append(f"{how}: {said}")
 
     def _kill_while_starting(self) -> None:
         moment = self.random.uniform(0.2, 1.2)
@@ -203,20 +212,17 @@ class Run:
     def _kill_during_a_call(self) -> None:
         """The shop does what it is asked only after the engine is dead: the engine cannot know."""
         yard = self.yards[self.random.choice(("web", "b2b", "brands"))]
-        used = yard.state()["used_faults"]
         with self.house.serving() as engine:
-            yard.fail(kind="slow", where="write")
+            # Faults are used up in order, so when all are, the slow one is the one under way.
+            all_used = yard.used_faults() + yard.fail(kind="slow", where="write")
             self.edit(yard.alias)
             deadline = time.monotonic() + 2
-            while time.monotonic() < deadline and not self.kills_in_flight_now(yard, used):
+            while time.monotonic() < deadline and yard.used_faults() < all_used:
                 self._deliver(engine, failing=self._may_fail())
-            self.kills_in_flight += self.kills_in_flight_now(yard, used)
+            self.kills_in_flight += yard.used_faults() >= all_used
             engine.process.kill()
             engine.process.wait()
         yard.open_gates()
-
-    def kills_in_flight_now(self, yard: Yard, used: int) -> bool:
-        return bool(yard.state()["used_faults"] > used)
 
     def _may_fail(self) -> list[Yard]:
         return [y for y in self.yards.values() if y.alias != "ksa" or y.failures < FAILURES_AT_ZID]

@@ -22,6 +22,7 @@ def test_an_engine_that_is_killed_again_and_again_loses_nothing(tmp_path: Path) 
             f"seed {SEED}: {KILLS} kills ({run.kills_in_flight} during a call), {taken} webhooks taken, "
             f"{run.calls()} calls of which {run.unknown_outcomes()} were cut off"
         )
+        assert not run.faults
         assert not run.unplanned()
         assert not run.dead_letters()
         assert not [lost for yard in run.yards.values() for lost in yard.state()["lost"]]
