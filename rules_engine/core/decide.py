@@ -15,6 +15,7 @@ from .observe import moved
 from .plan import ActionState, Case, Trace
 from .sighting import Context, Decision, Sighting, document_of
 from .subject import SubjectKind
+from .view import is_changed
 
 
 def decide(case: Case, sighting: Sighting, context: Context) -> Decision:
@@ -76,8 +77,8 @@ def _decide_category(case: Case, sighting: Sighting, context: Context) -> Decisi
         episodes=case.episodes,
         at=sighting.at,
     )
-    is_changed = before is None or dict(before.fields) != dict(now.fields)
-    revision = case.revision + 1 if is_changed else case.revision
+    changed = is_changed(before.fields if before else None, now.fields)
+    revision = case.revision + 1 if changed else case.revision
     moments = tuple(Moment(each.rule.code, case.ref, revision) for each in judged if each.is_moment)
     done = replace(
         case,
@@ -87,5 +88,5 @@ def _decide_category(case: Case, sighting: Sighting, context: Context) -> Decisi
         is_gone=False,
         episodes={**case.episodes, **{(each.rule.code, case.ref): each.episode for each in judged if each.episode}},
     )
-    traces = (each.trace(case.ref, sighting.at, caused_by=sighting.caused_by, is_changed=is_changed) for each in judged)
+    traces = (each.trace(case.ref, sighting.at, caused_by=sighting.caused_by, is_changed=changed) for each in judged)
     return Decision(done, tuple(trace for trace in traces if trace), moments)

@@ -17,7 +17,7 @@ from .plan import ActionState, Case, PlannedAction, Step, Trace
 from .rule import RuleCode
 from .sighting import Context, Decision, Sighting, document_of
 from .subject import ProductId, Snapshot, SubjectKind, SubjectRef
-from .view import UNSEEN, Fields, Unseen, as_people_made_it, named, remember_names, shown, with_slots
+from .view import UNSEEN, Fields, Unseen, as_people_made_it, is_changed, named, remember_names, shown, with_slots
 
 Who = tuple[RuleCode, SubjectRef]
 
@@ -352,7 +352,7 @@ class _Turn:
 
     def conclude(self, fields: Fields, judged: list[Judged]) -> Decision:
         """The case as it is to be remembered, and the traces."""
-        is_changed = self.before is None or dict(self.before) != dict(fields)
+        changed = is_changed(self.before, fields)
         known = self.case.snapshot.version if self.case.snapshot else None
         version = self.sighting.snapshot.version if self.sighting.snapshot else known
         actions = dict(self.case.actions)
@@ -362,7 +362,7 @@ class _Turn:
         case = replace(
             self.case,
             snapshot=Snapshot(self.case.ref, fields, version),
-            revision=self.case.revision + 1 if is_changed else self.case.revision,
+            revision=self.case.revision + 1 if changed else self.case.revision,
             seen_at=self.at if self.sighting.is_fresh else self.case.seen_at,
             is_gone=False,
             slots={ref: each.slot for ref, each in self.slots.items() if each.slot.holds},
@@ -370,7 +370,7 @@ class _Turn:
             actions=actions,
         )
         looks = [each.look_at for each in self.slots.values() if each.look_at]
-        return Decision(case, self._traces(judged, is_changed=is_changed), look_at=min(looks, default=None))
+        return Decision(case, self._traces(judged, is_changed=changed), look_at=min(looks, default=None))
 
     def _traces(self, judged: list[Judged], *, is_changed: bool) -> tuple[Trace, ...]:
         did: dict[RuleCode, list[str]] = {}

@@ -22,6 +22,9 @@ UNSEEN = Unseen.UNSEEN
 
 Fields = Mapping[str, Any]
 
+_NEVER_A_CHANGE = frozenset({"raw", "updated_at", "product_count"})
+"""Fields that move by themselves: another value of theirs is no change of the subject."""
+
 
 def shown(fields: Fields | None, slot: SlotRef) -> SlotValue | Unseen:
     """What the product's fields show for a slot."""
@@ -92,6 +95,15 @@ def remember_names(fields: Fields, before: Fields | None) -> dict[str, Any]:
         if earlier:
             done[key] = {**earlier, **(done.get(key) or {})}
     return done
+
+
+def is_changed(before: Fields | None, now: Fields) -> bool:
+    """Whether a subject is another than it was, apart from what moves by itself; the first sight is a change."""
+    return before is None or _settled(before) != _settled(now)
+
+
+def _settled(fields: Fields) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in _NEVER_A_CHANGE}
 
 
 def _brand_name(fields: Fields, value: SlotValue, directory: Directory) -> str | None:
