@@ -101,6 +101,18 @@ class CutDatabase(Database):
 
     cut: Cut
 
+    @classmethod
+    def open(cls, url: str, cut: Cut) -> CutDatabase:
+        """The database at `url` for a process that ends at `cut`."""
+        database = cls.from_url(url)
+        assert isinstance(database, CutDatabase)
+        database.cut = cut
+        connection = database.writer.raw_connection()
+        # Processes die here, the machine does not: what SQLite was given is safe without a synced disk.
+        connection.cursor().execute("PRAGMA synchronous = OFF")
+        connection.close()
+        return database
+
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Commit, unless the process dies before it; it may also die right after it."""
         is_it = self.cut.before()
@@ -191,12 +203,7 @@ class World:
         """A new process on the same database file."""
         self.generation += 1
         self.tenures.clear()
-        self.database = CutDatabase.from_url(f"sqlite:///{self.path}")  # type: ignore[assignment]
-        self.database.cut = self.cut
-        connection = self.database.writer.raw_connection()
-        # Processes die here, the machine does not: what SQLite was given is safe without a synced disk.
-        connection.cursor().execute("PRAGMA synchronous = OFF")
-        connection.close()
+        self.database = CutDatabase.open(f"sqlite:///{self.path}", self.cut)
         numbers = itertools.count(1)
         new_id = partial(lambda count, which: f"{which}-{next(count)}", numbers, self.generation)
         doors = Doors([store for store in stores() if store.alias in self.only], self.vendors)

@@ -142,7 +142,15 @@ class Embedded:
                 log.warning("another worker runs the lane now", store=store, reason=str(error))
             except Exception:  # a lane that broke must not take the others with it
                 log.exception("a lane broke; it is tried again", store=store)
-            await self._wait(self._bells[store], Rest(self._now() + AFTER_A_FAULT))
+            await self._leave_alone(store)
+
+    async def _leave_alone(self, store: StoreAlias) -> None:
+        """Wait before the lane is tried again; a bell that goes on ringing must not make that a busy loop."""
+        if self._stopping:
+            return
+        self._bells[store].clear()
+        self._blocked[store] = self._now() + AFTER_A_FAULT
+        await self._wait(self._bells[store], Rest(self._blocked[store]))
 
     async def _run(self, tenure: Tenure, run_lane: RunLane) -> None:
         bell = self._bells[tenure.store]
