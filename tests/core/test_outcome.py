@@ -1,0 +1,117 @@
+"""What an answer of the shop means for an action, its hold, and what is known of the product."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from core_builders import FEATURED, LAG, Bench, holding, membership, sold_out
+
+from rules_engine.core.action import Done, LookAgain, NothingToDo, Verdict
+from rules_engine.core.errors import AuthenticationError, PermanentError, TemporaryError
+from rules_engine.core.holds import HoldState
+from rules_engine.core.plan import ActionState, PlannedAction
+from rules_engine.core.retry import MAX_ATTEMPTS
+
+
+def answered(verdict: Verdict, *, is_proven: bool = False, attempts: int = 1) -> tuple[Bench, PlannedAction]:
+    """A take after this answer to its last attempt."""
+    desk = sold_out()
+    key = desk.action().key
+    for _ in range(attempts):
+        desk.attempts(key)
+    desk.hears(verdict, key, is_proven=is_proven)
+    return desk, desk.memory.actions[key]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "action", "hold"),
+    [
+        (Done(), ActionState.DONE, HoldState.TAKEN),
+        (Done(is_shown=True), ActionState.CONFIRMED, HoldState.HOLDING),
+        (NothingToDo(), ActionState.CONFIRMED, HoldState.RELEASED),
+        (LookAgain("404"), ActionState.SENT, HoldState.SENT),
+        (TemporaryError("429"), ActionState.WAITING, HoldState.SENT),
+        (AuthenticationError("401"), ActionState.WAITING, HoldState.SENT),
+        (PermanentError("400"), ActionState.DEAD, HoldState.NEVER_TAKEN),
+    ],
+)
+def test_every_verdict_on_a_take(verdict: Verdict, action: ActionState, hold: HoldState) -> None:
+    desk, planned = answered(verdict)
+    assert planned.state is action
+    assert desk.hold().state is hold
+
+
+@pytest.mark.parametrize(
+    ("verdict", "action", "hold"),
+    [
+        (Done(), ActionState.DONE, HoldState.OWED),
+        (Done(is_shown=True), ActionState.CONFIRMED, HoldState.RELEASED),
+        (NothingToDo(), ActionState.CONFIRMED, HoldState.RELEASED),
+        (LookAgain("404"), ActionState.SENT, HoldState.OWED),
+        (TemporaryError("429"), ActionState.WAITING, HoldState.OWED),
+        (AuthenticationError("401"), ActionState.WAITING, HoldState.OWED),
+        (PermanentError("400"), ActionState.DEAD, HoldState.OWED),
+    ],
+)
+def test_every_verdict_on_a_give_back(verdict: Verdict, action: ActionState, hold: HoldState) -> None:
+    desk = holding()
+    desk.later(seconds=1).sees(stock=3)
+    key = desk.action().key
+    desk.calls(verdict)
+    assert desk.memory.actions[key].state is action
+    assert desk.hold().state is hold
+
+
+def test_nothing_to_do_at_a_later_attempt_means_that_an_earlier_one_did_it() -> None:
+    desk, planned = answered(NothingToDo(), attempts=2)
+    assert planned.state is ActionState.DONE
+    assert desk.hold().state is HoldState.TAKEN
+
+
+def test_where_answers_prove_the_effect_done_is_confirmed() -> None:
+    desk, planned = answered(Done(), is_proven=True)
+    assert planned.state is ActionState.CONFIRMED
+    assert planned.done_at == desk.at
+
+
+def test_what_was_done_is_known_at_once() -> None:
+    desk, _ = answered(Done())
+    snapshot = desk.case().snapshot
+    assert snapshot is not None
+    assert snapshot.fields["category_ids"] == []
+    assert snapshot.fields["categories"] == []
+
+
+@pytest.mark.parametrize("verdict", [LookAgain("404"), TemporaryError("429"), PermanentError("400")])
+def test_what_was_not_done_is_not_known(verdict: Verdict) -> None:
+    desk, _ = answered(verdict)
+    snapshot = desk.case().snapshot
+    assert snapshot is not None
+    assert snapshot.fields["category_ids"] == [FEATURED]
+
+
+def test_a_failure_waits_for_as_long_as_it_is_told() -> None:
+    desk = sold_out()
+    key = desk.attempts()
+    desk.hears(TemporaryError("429", delay=9), key, retry_in=timedelta(seconds=9))
+    assert desk.memory.actions[key].due_at == desk.at + timedelta(seconds=9)
+    assert desk.memory.actions[key].reason == "429"
+
+
+def test_the_last_failure_that_counts_makes_a_dead_letter() -> None:
+    assert answered(TemporaryError("500"), attempts=MAX_ATTEMPTS - 1)[1].state is ActionState.WAITING
+    assert answered(TemporaryError("500"), attempts=MAX_ATTEMPTS)[1].state is ActionState.DEAD
+
+
+def test_an_attempt_counts_and_is_no_longer_due() -> None:
+    desk = sold_out()
+    key = desk.attempts()
+    action = desk.memory.actions[key]
+    assert (action.state, action.attempts, action.due_at) == (ActionState.SENT, 1, None)
+
+
+def test_a_dead_take_leaves_no_open_hold_and_no_slot() -> None:
+    desk, _ = answered(PermanentError("400"))
+    assert membership() not in desk.case().slots
+    assert desk.later(seconds=LAG.total_seconds()).sees().case.slots.get(membership()) is None
