@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from .rule import Every, Identified, Named, Target, Under
 from .store import Names
 from .subject import Snapshot
-
-
-def fold(text: str) -> str:
-    """A name as names are compared: without regard to case, outer blanks and Unicode form."""
-    return unicodedata.normalize("NFC", text).strip().casefold()
+from .words import fold
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .explain import show
 from .fields import CATEGORY, PRODUCT, WEEKDAYS, FieldPath
 from .subject import SubjectKind
-from .words import Names
+from .words import Names, fold
 
 if TYPE_CHECKING:
     from .condition import Document
@@ -84,8 +84,8 @@ def _value_below(fields: Mapping[str, Any], where: FieldPath) -> object:
         if not isinstance(found, Mapping):
             return Unknown("not known")
         name = where.rest[0]
-        by_fold = {key.strip().casefold(): key for key in found if isinstance(key, str)}
-        return found.get(name, found.get(by_fold.get(name.strip().casefold())))
+        by_fold = {fold(key): key for key in found if isinstance(key, str)}
+        return found.get(name, found.get(by_fold.get(fold(name))))
     for name in where.rest:
         if not isinstance(found, Mapping) or name not in found:
             return Unknown("not known")

@@ -67,8 +67,9 @@ def test_an_absent_field_cannot_be_told_and_an_empty_one_can() -> None:
 
 
 def test_an_absent_attribute_is_empty_and_absent_raw_is_unknown() -> None:
-    document = seen(attributes={"Featured": "Always"}, raw={"a": {"b": None}})
+    document = seen(attributes={"Featured": "Always", "Größe": "42"}, raw={"a": {"b": None}})
     assert truth(is_("product.attributes.featured", "always"), document) is MET
+    assert truth(is_("product.attributes.GRO\u0308SSE", "42"), document) is MET, "in another Unicode form"
     assert truth(is_("product.attributes.Colour", "red"), document) is UNMET
     assert truth(is_("product.raw.a.b", "x"), document) is UNMET
     assert truth(is_("product.raw.a.c", "x"), document) is CANNOT_TELL
@@ -96,6 +97,7 @@ def test_unlimited_stock_is_more_than_any_number(word: Word, value: Value | tupl
 def test_null_stock_is_unlimited_unless_it_is_tracked() -> None:
     assert truth(is_("product.stock", 5, Word.MORE_THAN), seen(stock=None)) is MET
     assert truth(is_("product.stock", 0, Word.AT_MOST), seen(stock=None, tracks_stock=True)) is CANNOT_TELL
+    assert truth(is_("product.stock", 0, Word.AT_MOST), seen(stock=0, tracks_stock=False)) is UNMET
 
 
 def test_unlimited_stock_is_null_in_expressions() -> None:
