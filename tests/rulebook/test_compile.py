@@ -53,7 +53,6 @@ from rules_engine.rulebook.stores import load_stores
 from rules_engine.rulebook.vendor import VendorSpec
 from rules_engine.vendors import VENDORS
 from rules_engine.vendors.axim import Axim
-from rules_engine.vendors.zave import Zave
 
 Compile = Callable[..., Rulebook]
 Refuse = Callable[..., list[Any]]
@@ -220,10 +219,6 @@ def test_a_brand_without_an_id_in_stores_yaml_is_a_warning(compiled: Compile) ->
     assert compiled(rule + "      - assign_brand: {id: 663a}\n").warnings == ()
 
 
-class CarefulZave(Zave):
-    ADD_MAY_CHANGE_MORE: ClassVar[bool] = True
-
-
 class OneWayAxim(Axim):
     CAPABILITIES: ClassVar[Capabilities] = replace(Axim.CAPABILITIES, actions=frozenset({ActionKind.UNASSIGN_BRAND}))
 
@@ -235,13 +230,12 @@ def test_where_adding_changes_more_a_rule_must_say_what_happens_afterwards(
     text = (
         f"rules:\n  r:\n{stores_line}    while: {{product.stock: 0}}\n    do:\n      - remove_from_category: Featured\n"
     )
-    vendors: dict[str, VendorSpec] = {**VENDORS, "zave": CarefulZave}
     with pytest.raises(RulebookError) as caught:
-        compile_rulebook({"rules/a.yaml": text}, stores=stores, vendors=vendors)
+        compile_rulebook({"rules/a.yaml": text}, stores=stores, vendors=VENDORS)
     (problem,) = caught.value.problems
     assert (problem.code, problem.place.line) == ("say-afterwards", 2)
     said = text + "    afterwards: put back\n"
-    assert StoreAlias("b2b") in compile_rulebook({"a": said}, stores=stores, vendors=vendors).rules[0].stores
+    assert StoreAlias("b2b") in compile_rulebook({"a": said}, stores=stores, vendors=VENDORS).rules[0].stores
 
 
 def test_a_shop_that_cannot_give_back_refuses_put_back(stores: tuple[Store, ...]) -> None:
@@ -262,8 +256,7 @@ def test_the_hash_knows_paths_and_texts_but_not_their_order() -> None:
 def test_the_shipped_rulebook_is_valid_for_the_shipped_stores() -> None:
     text = read_text(SHIPPED / "stores.yaml")
     stores = load_stores(text, path="rules/stores.yaml", vendors=VENDORS, environment=None)
-    vendors: dict[str, VendorSpec] = {**VENDORS, "zave": CarefulZave}
-    rulebook = compile_rulebook(read_rule_texts(SHIPPED), stores=stores, vendors=vendors)
+    rulebook = compile_rulebook(read_rule_texts(SHIPPED), stores=stores, vendors=VENDORS)
     assert [store.alias for store in stores] == ["web", "ksa", "b2b", "brands"]
     assert {rule.code: rule.stores for rule in rulebook.rules} == {
         "sold-out-leaves-featured": ("web",),

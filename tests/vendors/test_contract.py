@@ -118,6 +118,16 @@ def test_a_vendor_says_what_it_is_and_can(case: Case) -> None:
     assert not {name for name in vendor.HEADERS_TO_KEEP if name != name.lower() or "auth" in name or "sign" in name}
 
 
+def test_the_documented_limits_and_traps_are_known() -> None:
+    able = {name: kind.CAPABILITIES for name, kind in VENDORS.items()}
+    assert (able["ecwid"].rate, able["ecwid"].burst) == (10, 600), "600 a minute for each token"
+    assert (able["zid"].rate, able["zid"].burst, able["zid"].batch) == (1, 60, 50), "60 a minute, a leaky bucket"
+    assert (able["ecwid"].promotes_to, able["ecwid"].has_one_door) == ("0", True), "the top level; one URL for an app"
+    assert [name for name, one in able.items() if one.empties_whole] == ["zid"]
+    assert [name for name, one in able.items() if one.proves_by_answer] == ["zave", "axim"]
+    assert able["zid"].busy_status == 429, "which does not count as a failure of the webhook"
+
+
 @every_vendor
 def test_fields_are_named_as_rules_name_them(case: Case) -> None:
     ours = {f"product.{name}" for name in Product.__annotations__} | {f"category.{n}" for n in Category.__annotations__}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -88,6 +89,12 @@ def test_no_body_makes_a_mapping_fail(expression: str, body: dict[str, object]) 
 def test_a_mapping_that_cannot_work_is_refused_at_load(fields: dict[str, str], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         settings(fields=fields)
+
+
+def test_no_product_is_called_all_of_them() -> None:
+    zone = ZoneInfo("UTC")
+    assert snapshot({"id": "*"}, raw={}, names=Names(), zone=zone) is None
+    assert snapshot({"sku": "A-1"}, raw={}, names=Names(), zone=zone) is None
 
 
 def test_a_time_zone_that_does_not_exist_is_refused_at_load() -> None:
