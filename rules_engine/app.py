@@ -40,6 +40,8 @@ from rules_engine.watch import watch_routes
 log = structlog.stdlib.get_logger(__name__)
 
 PRUNE_EVERY = timedelta(hours=1)
+RESTART_AFTER = 5.0
+"""Seconds until lanes that all broke at once are started again."""
 LONGEST_GOODBYE = 10.0
 """Seconds that lanes may take to finish their turn when the process is told to stop; what is left is redone."""
 
@@ -119,14 +121,19 @@ class Engine:
         self.rules.refused = ""
         aliases = [store.alias for store in self.stores]
         put = partial(put_in_force, rulebook=rulebook, stores=aliases, now=self.outside.now(), reason="start")
-        if await self.database.write(put):
+        try:
+            is_new = await self.database.write(put)
+        except DatabaseError as error:
+            self.rules.refused = f"the rules could not be stored: {error}"
+            log.error("the rules could not be stored; the last good ones run on", reason=str(error))
+            return False
+        if is_new:
             log.info("new rules are in force", rulebook=rulebook.hash[:12], rules=len(rulebook.rules))
         return True
 
     async def run(self) -> None:
         """Run lanes and housekeeping until cancelled; then finish the turns that are under way, or leave them."""
-        await self.database.write(self._probe_parked)
-        serving = asyncio.create_task(self.dispatch.serve(self.run_lane), name="lanes")
+        serving = asyncio.create_task(self._serve(), name="lanes")
         pruning = asyncio.create_task(self._prune_for_ever(), name="prune")
         try:
             await asyncio.shield(serving)
@@ -139,6 +146,18 @@ class Engine:
                 serving.cancel()
                 with suppress(asyncio.CancelledError):
                     await serving
+
+    async def _serve(self) -> None:
+        """Run the lanes; whatever breaks them all at once is logged, and they are started again."""
+        while True:
+            try:
+                await self.database.write(self._probe_parked)
+                await self.dispatch.serve(self.run_lane)
+            except Exception:  # a process that receives and never works would be worse than one that tries again
+                log.exception("the lanes broke; they are started again")
+                await self.outside.sleep(RESTART_AFTER)
+            else:
+                return
 
     def _probe_parked(self, connection: Connection) -> None:
         """At start a parked store is tried at once: the operator may just have mended it."""

@@ -162,9 +162,10 @@ def check_headers(door: Door, request: Request) -> None:
     length = request.headers.get("content-length", "")
     if length.isdecimal() and (len(length) > 18 or int(length) > LARGEST):
         raise _too_large()
-    if door.store.missing:
-        # Without its secrets nothing can be verified; the shop delivers again when they are there.
-        raise _busy(door, "not configured", door.store.parked_because)
+    if door.store.missing and not any(secret.strip() for secret in door.store.settings.webhook_secrets):
+        # Without its secrets nothing can be verified; the shop delivers again when they are there. A store that lacks
+        # only what its calls need is open: its deliveries wait with it. Which variables it lacks is no stranger's.
+        raise _busy(door, "not configured", "This store is not configured yet; please deliver it again.")
 
 
 async def read_body(request: Request, patience: float) -> bytes:

@@ -16,6 +16,7 @@ from rules_engine.app import Engine, Outside, build
 from rules_engine.core.delivery import Delivery, DeliveryId, StoreAlias
 from rules_engine.core.errors import RulebookError, SettingsError
 from rules_engine.database.arrivals import Arrival, insert, row_of
+from rules_engine.database.inbox import pending_by_store
 from rules_engine.database.lanes import load_lane, save_lane
 from rules_engine.database.rulebooks import active
 from rules_engine.sandbox import EcwidShop, ManualClock, numbered
@@ -99,13 +100,27 @@ async def test_no_stores_file_is_a_sentence(place: Path, clock: ManualClock) -> 
         engine(place, clock)
 
 
-async def test_a_store_without_its_secret_waits_and_is_named(place: Path, clock: ManualClock) -> None:
-    async with running(engine(place, clock, WEB_TOKEN="")) as client:
+async def test_a_store_without_its_webhook_secret_asks_for_delivery_later(place: Path, clock: ManualClock) -> None:
+    async with running(engine(place, clock, WEB_CLIENT_SECRET="")) as client:
         ready = await client.get("/readyz")
         assert ready.status_code == 200
-        assert "WEB_TOKEN" in ready.json()["stores"]["web"]
+        assert "WEB_CLIENT_SECRET" in ready.json()["stores"]["web"]
         answer = await client.post("/webhooks/web", content=b"{}")
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
+
+
+async def test_a_store_without_its_token_takes_deliveries_and_they_wait(place: Path, clock: ManualClock) -> None:
+    shop = EcwidShop.sample(now=clock, new_id=numbered("shop"))
+    made = engine(place, clock, runs_lanes=True, WEB_TOKEN="")
+    async with running(made) as client:
+        shop.sell_out(37208339)
+        await shop.deliver(client, "http://engine/webhooks/web")
+        clock.move(minutes=5)
+        ready = await client.get("/readyz")
+        assert (ready.status_code, shop.answered[-1].status) == (200, 200)
+        assert "WEB_TOKEN" in ready.json()["stores"]["web"]
+        assert WEB in await made.database.read(pending_by_store)
+    assert shop.calls == []
 
 
 async def test_deliveries_that_wait_while_no_lane_runs_are_an_alarm(place: Path, clock: ManualClock) -> None:

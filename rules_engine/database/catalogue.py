@@ -11,7 +11,7 @@ from rules_engine.core.plan import Episode, EpisodeKey, PlannedAction
 from rules_engine.core.rule import RuleCode
 from rules_engine.core.subject import SubjectKind, SubjectRef, product
 
-from .rows import OPEN_ACTIONS, OPEN_HOLDS, action_from_row
+from .rows import OPEN_ACTIONS, action_from_row
 from .tables import actions, episodes, holds, snapshots
 
 
@@ -53,7 +53,7 @@ def products_of_slot(connection: sa.Connection, store: StoreAlias, aspect: Aspec
         holds.c.store == store,
         holds.c.aspect == aspect.value,
         holds.c.target == target,
-        holds.c.state.in_(OPEN_HOLDS),
+        holds.c.ended_at.is_(None),
     )
     acted = sa.select(actions.c.product).where(
         actions.c.store == store,

@@ -350,7 +350,7 @@ def held_products(
 ) -> list[SubjectRef]:
     """The products with an open hold that belongs to this subject, such as a category; of these rules, or of any."""
     query = sa.select(holds.c.product).distinct()
-    query = query.where(holds.c.store == store, holds.c.state.in_(OPEN_HOLDS))
+    query = query.where(holds.c.store == store, holds.c.ended_at.is_(None))
     query = query.where(holds.c.subject_kind == subject.kind.value, holds.c.subject_id == subject.id)
     if rules is not None:
         query = query.where(holds.c.rule.in_(sorted(rules)))

@@ -150,6 +150,23 @@ holds = sa.Table(
     sa.Index("ix_holds_product", "store", "product"),
     sa.Index("ix_holds_subject", "store", "rule", "subject_kind", "subject_id"),
 )
+# Open holds are few beside those that ended within 400 days.
+sa.Index(
+    "ix_holds_open_subject",
+    holds.c.store,
+    holds.c.subject_kind,
+    holds.c.subject_id,
+    sqlite_where=holds.c.ended_at.is_(None),
+    postgresql_where=holds.c.ended_at.is_(None),
+)
+sa.Index(
+    "ix_holds_open_slot",
+    holds.c.store,
+    holds.c.aspect,
+    holds.c.target,
+    sqlite_where=holds.c.ended_at.is_(None),
+    postgresql_where=holds.c.ended_at.is_(None),
+)
 sa.Index(
     "ix_holds_ended_at",
     holds.c.ended_at,

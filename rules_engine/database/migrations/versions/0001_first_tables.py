@@ -147,6 +147,18 @@ def upgrade() -> None:
         sqlite_where=sa.text("ended_at IS NOT NULL"),
         postgresql_where=sa.text("ended_at IS NOT NULL"),
     )
+    for name, columns in (
+        ("ix_holds_open_slot", ["store", "aspect", "target"]),
+        ("ix_holds_open_subject", ["store", "subject_kind", "subject_id"]),
+    ):
+        op.create_index(
+            name,
+            "holds",
+            columns,
+            unique=False,
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        )
     op.create_index("ix_holds_product", "holds", ["store", "product"], unique=False)
     op.create_index("ix_holds_subject", "holds", ["store", "rule", "subject_kind", "subject_id"], unique=False)
     op.create_table(
