@@ -9,10 +9,11 @@ from core_builders import ACME, BRANDS, DIRECTORY, FEATURED, GLOBEX, SALE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules_engine.core.directory import CategoryEntry, Directory, Unresolved, fold
+from rules_engine.core.directory import CategoryEntry, Directory, Unresolved
 from rules_engine.core.rule import Every, Identified, Named, Under
 from rules_engine.core.store import Names
 from rules_engine.core.subject import Snapshot, category
+from rules_engine.core.words import fold
 
 
 def reason(found: object) -> str:
