@@ -136,7 +136,7 @@ def _mark_overruled(case: SlotCase, goal: Aim, *, at: datetime) -> SlotCase:
         if hold.state in {*TOOK, HoldState.PENDING} and hold.wish != goal.wish:
             reason = f"overruled by {leader.rule}"
             if hold.reason != reason or hold.state is not HoldState.PENDING:
-                case = case.note(hold.rule, f"{case.slot.ref}: {reason}")
+                case = case.note(hold.rule, f"{case.called}: {reason}")
             lost = moved(hold, HoldState.PENDING, reason, at=at)
             case = case.with_holds(lambda each, old=hold, new=lost: new if each is old else each)  # type: ignore[misc]
     return case
@@ -194,14 +194,14 @@ def _start(
         attempts=1 if was_tried else 0,
         caused_by=caused_by,
     )
-    verb = "gives back" if step is Step.GIVE_BACK else "takes"
-    return replace(case, action=action).note(speaker.rule, f"{verb} {ref}: {kind} {target}".rstrip())
+    text = deed(kind, case.called, target)
+    return replace(case, action=action).note(speaker.rule, f"gives back: {text}" if step is Step.GIVE_BACK else text)
 
 
 def _wait_for_calm(case: SlotCase, hold: Hold, *, until: datetime) -> SlotCase:
     """The rule took this product too often of late: it waits, and says so once."""
     case = replace(case, look_at=until)
-    text = f"{case.slot.ref}: taken {FLAP_LIMIT} times in 24 hours; waits until {until:%Y-%m-%d %H:%M} UTC"
+    text = f"{case.called}: taken {FLAP_LIMIT} times in 24 hours; waits until {until:%Y-%m-%d %H:%M} UTC"
     if hold.reason == text:
         return case
     case = case.with_holds(lambda each: replace(each, reason=text) if each is hold else each)
@@ -211,6 +211,23 @@ def _wait_for_calm(case: SlotCase, hold: Hold, *, until: datetime) -> SlotCase:
 def action_key(store: str, slot: SlotRef, rule: RuleCode, which: str, step: str) -> ActionKey:
     """The idempotency key: the same for the same wish of the same rule in the same episode, for ever."""
     return ActionKey(str(uuid5(NAMESPACE, "\n".join((store, str(slot), rule, which, step)))))
+
+
+def deed(kind: ActionKind, called: str, target: str) -> str:
+    """What an action does to a product, in words."""
+    match kind:
+        case ActionKind.ADD_TO_CATEGORY:
+            return f"puts it into {called}"
+        case ActionKind.REMOVE_FROM_CATEGORY:
+            return f"takes it out of {called}"
+        case ActionKind.ASSIGN_BRAND:
+            return f"gives it the brand {target}"
+        case ActionKind.UNASSIGN_BRAND:
+            return f"takes the brand {target} off it"
+        case ActionKind.SHOW:
+            return "shows it"
+        case ActionKind.HIDE:
+            return "hides it"
 
 
 def call_for(slot: SlotRef, old: SlotValue, wish: SlotValue) -> tuple[ActionKind, str]:

@@ -14,10 +14,22 @@ from .judge import Judged, judge_rules
 from .moments import Moment, MomentWish, lapse, make_moment
 from .observe import TOOK, SlotCase, moved, observe
 from .plan import ActionState, Case, PlannedAction, Step, Trace
+from .promotion import promoted, stays_promoted
 from .rule import RuleCode
 from .sighting import Context, Decision, Sighting, document_of
 from .subject import ProductId, Snapshot, SubjectKind, SubjectRef
-from .view import UNSEEN, Fields, Unseen, as_people_made_it, is_changed, named, remember_names, shown, with_slots
+from .view import (
+    UNSEEN,
+    Fields,
+    Unseen,
+    as_people_made_it,
+    is_changed,
+    label_of,
+    named,
+    remember_names,
+    shown,
+    with_slots,
+)
 
 Who = tuple[RuleCode, SubjectRef]
 
@@ -103,7 +115,8 @@ class _Turn:
         """The slot as it stands; one that nobody holds has what it shows as its baseline."""
         value = shown(self.fields, ref)
         slot = self.case.slots.get(ref) or Slot(ref, baseline=None if value is UNSEEN else value, since=self.at)
-        return SlotCase(slot, value, next((each for each in self._open_actions() if each.slot == ref), None))
+        action = next((each for each in self._open_actions() if each.slot == ref), None)
+        return SlotCase(slot, value, action, label=label_of(ref, self.fields))
 
     def _observed(self, ref: SlotRef) -> SlotCase:
         slot_case = self._slot_case(ref)
@@ -180,30 +193,13 @@ class _Turn:
         return None if is_newer_done else last
 
     def _observe_promotion(self) -> None:
-        """A membership that the shop made by itself when our call took the last one is held, and undone afterwards."""
         top = self.context.capabilities.promotes_to
-        ids = self.fields.get("category_ids", ())
-        if top is None or not self.sighting.is_fresh or top not in ids:
+        if top is None or not self.sighting.is_fresh:
             return
         ref = SlotRef(self.product, Aspect.MEMBERSHIP, top)
-        if ref in self.slots or self.before is None or shown(self.before, ref) is not False:
-            return
-        takers = {
-            each.slot.ref.target: hold
-            for each in self.slots.values()
-            for hold in each.slot.holds
-            if each.slot.ref.aspect is Aspect.MEMBERSHIP and hold.state in TOOK and hold.wish is False
-            if not hold.is_left
-        }
-        was_last = list(ids) == [top] or set(self.before["category_ids"]) <= set(takers)
-        taker = next(iter(takers.values()), None)
-        if taker is None or not was_last:
-            return
-        hold = replace(
-            taker, id=None, wish=True, state=HoldState.HOLDING, takes=1, reason="the shop put it there", since=self.at
-        )
-        self.slots[ref] = SlotCase(Slot(ref, baseline=False, since=self.at, holds=(hold,)), value=True)
-        self.notes.append((taker.rule, f"the shop put the product into category {top} by itself: held too"))
+        slot_case = promoted(self.slots, ref, fields=self.fields, before=self.before, at=self.at)
+        if slot_case is not None:
+            self.slots[ref] = slot_case
 
     # ------------------------------------------------------------------------------------ collect and claim
 
@@ -260,18 +256,12 @@ class _Turn:
         return wishes
 
     def _promotion(self, who: Who, out: list[str], document: Document) -> dict[SlotRef, SlotValue]:
-        """The wish for a membership that the shop made by itself, for a rule that takes the product `out` of others.
-
-        While it is the product's only one, all who keep the product out hold it: it cannot go before another is back.
-        """
+        """The wish for a membership that the shop made by itself, for a rule that takes the product `out` of others."""
         top = self.context.capabilities.promotes_to
         ref = SlotRef(self.product, Aspect.MEMBERSHIP, top or "")
-        if top is None or ref not in self.slots:
-            return {}
-        holders = [(hold.rule, hold.subject) for hold in self.slots[ref].slot.open_holds if hold.wish is True]
-        is_only = list(self.fields.get("category_ids", ())) == [top]
-        joins = bool(holders) and is_only and not set(out).isdisjoint(document.fields.get("category_ids", ()))
-        return {ref: True} if joins or who in holders else {}
+        seen = document.fields
+        stays = stays_promoted(self.slots, ref, who, out_of=out, fields=self.fields, people_see=seen)
+        return {ref: True} if top is not None and stays else {}
 
     def _collect_from_categories(self, wants: _Wants, document: Document) -> None:
         """What rules about categories want: that this product is out of a category that they empty."""

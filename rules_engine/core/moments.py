@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from .action import ActionKey, SlotRef, SlotValue
-from .aim import action_key, call_for, wanted
+from .aim import action_key, call_for, deed, wanted
 from .condition import Truth
 from .judge import Judged
 from .observe import SlotCase
@@ -50,20 +50,20 @@ def make_moment(
     ref = case.slot.ref
     value = case.value
     if isinstance(value, Unseen):
-        return case.note(rule, f"{ref}: cannot tell what it is now, so nothing is called")
+        return case.note(rule, f"{case.called}: cannot tell what it is now, so nothing is called")
     goal = wanted(case.slot, order)
     if goal is not None:
         if goal.wish == wish or goal.holder is None:
             # What is held or owed already stays so afterwards: there is nothing to give back any more.
-            return case.rebased(wish).note(rule, f"{ref}: held so already, and stays so")
-        return case.note(rule, f"{ref}: overruled by {goal.holder.rule}")
+            return case.rebased(wish).note(rule, f"{case.called}: held so already, and stays so")
+        return case.note(rule, f"{case.called}: overruled by {goal.holder.rule}")
     if case.action is not None and case.action.wish == wish:
         return case
     if case.action is not None and case.action.created_at == at:
-        return case.note(rule, f"{ref}: overruled by {case.action.rules[0]}")
+        return case.note(rule, f"{case.called}: overruled by {case.action.rules[0]}")
     case = case.close(ActionState.CANCELLED, f"a later moment of {rule} wants otherwise", at=at)
     if value == wish:
-        return case.note(rule, f"{ref}: it is so already")
+        return case.note(rule, f"{case.called}: it is so already")
     key = action_key(store, ref, rule, f"{wanting.moment.subject}@{wanting.moment.revision}", Step.MOMENT)
     if key in known:
         return case
@@ -81,7 +81,7 @@ def make_moment(
         created_at=at,
         caused_by=caused_by,
     )
-    return replace(case, action=action).note(rule, f"{kind} {target} for {ref.product}".replace("  ", " "))
+    return replace(case, action=action).note(rule, deed(kind, case.called, target))
 
 
 def lapse(case: SlotCase, judged: Sequence[Judged], *, live: frozenset[RuleCode], at: datetime) -> SlotCase:
@@ -97,5 +97,5 @@ def lapse(case: SlotCase, judged: Sequence[Judged], *, live: frozenset[RuleCode]
     standing = next((each for each in judged if each.rule.code == rule), None)
     if standing is not None and standing.stands is Truth.UNMET:
         reason = "lapsed: what it waited for no longer holds"
-        return case.close(ActionState.CANCELLED, reason, at=at).note(rule, f"{case.slot.ref}: {reason}")
+        return case.close(ActionState.CANCELLED, reason, at=at).note(rule, f"{case.called}: {reason}")
     return case

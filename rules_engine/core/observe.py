@@ -25,7 +25,7 @@ class SlotCase:
     `value` is what the slot is taken to be: what the shop shows, or what we know better while a shop lags.
     `is_certain` is false while a call was made for it and nobody can say whether it happened.
     `action` is its one open action. `closed` are actions that ended on the way; `notes` say why, by rule. `look_at` is
-    when the product must be looked at again for this slot's sake.
+    when the product must be looked at again for this slot's sake. `label` is what people call it.
     """
 
     slot: Slot
@@ -34,7 +34,13 @@ class SlotCase:
     closed: tuple[PlannedAction, ...] = ()
     notes: tuple[tuple[RuleCode, str], ...] = ()
     look_at: datetime | None = None
+    label: str = ""
     is_certain: bool = True
+
+    @property
+    def called(self) -> str:
+        """The slot as a sentence names it."""
+        return self.label or str(self.slot.ref)
 
     def close(self, state: ActionState, reason: str, *, at: datetime) -> SlotCase:
         """Without its open action, which ends in `state`."""
@@ -213,7 +219,7 @@ def _observe_holds(case: SlotCase, value: SlotValue, *, at: datetime) -> SlotCas
     if any(hold.wish == value for hold in taken) or not taken:
         return case
     for hold in taken:
-        case = case.note(hold.rule, f"a person changed {case.slot.ref} back: the rule steps back until it ends")
+        case = case.note(hold.rule, f"a person undid it ({case.called}): the rule steps back until it ends")
     case = case.with_holds(
         lambda hold: (
             moved(hold, HoldState.STEPPED_BACK, "a person changed it back", at=at)

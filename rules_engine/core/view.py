@@ -43,6 +43,14 @@ def shown(fields: Fields | None, slot: SlotRef) -> SlotValue | Unseen:
             return None if known and not fields.get("brand") else UNSEEN
 
 
+def label_of(slot: SlotRef, fields: Fields) -> str:
+    """What people call a slot of this product: `Featured (9691094)`, `visibility`, `brand`."""
+    if slot.aspect is not Aspect.MEMBERSHIP:
+        return str(slot.aspect)
+    names = (fields.get("category_names") or {}).get(slot.target)
+    return f"{names[0]} ({slot.target})" if names and names[0] != slot.target else f"category {slot.target}"
+
+
 def with_slots(fields: Fields, values: Mapping[SlotRef, SlotValue], directory: Directory) -> dict[str, Any]:
     """The product's fields with these slots set. A membership is set only where memberships are known."""
     done = dict(fields)
