@@ -37,7 +37,6 @@ DIRECTORY = Directory(
         GLOBEX: CategoryEntry(GLOBEX, ("Globex",), BRANDS),
     },
     names=Names(brands={"Acme": "a1", "Globex": "g1"}),
-    knows_categories=True,
 )
 READABLE = Capabilities(frozenset(ActionKind), rate=10, burst=10, batch=100, can_empty_category=True)
 PROMOTING = replace(READABLE, promotes_to=TOP)

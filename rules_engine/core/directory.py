@@ -32,18 +32,18 @@ class CategoryEntry:
 class Directory:
     """Names and ids of one store. `gone` are categories that a complete listing no longer showed.
 
-    `knows_categories` is false until the store's categories were listed, and always for a shop that cannot list them:
-    then only the names of stores.yaml are known.
+    Of a shop that cannot list its categories only the names of stores.yaml are known. `brands_are_names` says that a
+    brand has no id there but its name.
     """
 
     categories: Mapping[str, CategoryEntry] = field(default_factory=dict)
     names: Names = field(default_factory=Names)
     gone: frozenset[str] = frozenset()
-    knows_categories: bool = False
+    brands_are_names: bool = False
 
     @classmethod
     def from_snapshots(
-        cls, snapshots: Iterable[Snapshot], *, names: Names, gone: Iterable[str] = (), knows_categories: bool = True
+        cls, snapshots: Iterable[Snapshot], *, names: Names, gone: Iterable[str] = (), brands_are_names: bool = False
     ) -> Directory:
         """The directory of a store, from its categories as last listed and the names of stores.yaml."""
         entries = {}
@@ -53,7 +53,7 @@ class Directory:
             ordered = dict.fromkeys(name for name in ([preferred, *known]) if name)
             parent = snapshot.fields.get("parent_id")
             entries[snapshot.ref.id] = CategoryEntry(snapshot.ref.id, tuple(ordered), parent)
-        return cls(entries, names, frozenset(gone), knows_categories)
+        return cls(entries, names, frozenset(gone), brands_are_names)
 
     def category(self, target: Named | Identified) -> str | Unresolved:
         """The id of one category, or why there is none."""
@@ -85,6 +85,8 @@ class Directory:
         for name, id_ in self.names.brands.items():
             if fold(name) == fold(target.name):
                 return id_
+        if self.brands_are_names:
+            return target.name.strip()
         return Unresolved(f'no brand "{target.name}": give its id under names/brands in stores.yaml')
 
     def targets(self, target: Target, member_of: Iterable[str]) -> tuple[str, ...] | Unresolved:

@@ -25,6 +25,10 @@ Secrets = Annotated[tuple[str, ...], SecretField()]
 """One secret or a list of them (for rotation: the new one first), each written `${NAME}`."""
 
 
+SHORTEST_SECRET = 8
+"""Characters: what is shorter may be a word that answers use, and guards nothing anyway."""
+
+
 class Names(BaseModel):
     """Names that stores.yaml gives to ids, for shops that cannot be asked, and to override look-ups elsewhere."""
 
@@ -72,6 +76,16 @@ class Store:
         return ZoneInfo(self.settings.time_zone)
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """Everything secret in the settings that is long enough to be told from ordinary text."""
+        found: list[str] = []
+        for name, field in type(self.settings).model_fields.items():
+            if any(isinstance(mark, SecretField) for mark in field.metadata):
+                value = getattr(self.settings, name)
+                found += [value] if isinstance(value, str) else value or ()
+        return tuple(secret for secret in found if len(secret) >= SHORTEST_SECRET)
+
+    @property
     def parked_because(self) -> str:
         """Why the store cannot work as configured, in a sentence, or empty."""
         if not self.missing:
@@ -88,8 +102,9 @@ class Capabilities:
     products can be fetched by id; `can_list`: all products can be paged; `can_read_categories`: the category tree can
     be fetched. `empties_whole`: there is one call that removes every member of a category. `promotes_to` is the id of
     the category in which the shop puts a product that lost its last one. `proves_by_answer`: a done answer counts as
-    seen. `has_one_door`: one webhook URL serves all stores of an app. `loses` says in words what a put-back cannot
-    restore. `busy_status` is the status that asks this shop to deliver later.
+    seen. `brands_are_names`: a brand has no id but its name. `has_one_door`: one webhook URL serves all stores of an
+    app. `loses` says in words what a put-back cannot restore. `busy_status` is the status that asks this shop to
+    deliver later.
     """
 
     actions: frozenset[ActionKind]
@@ -103,6 +118,7 @@ class Capabilities:
     empties_whole: bool = False
     promotes_to: str | None = None
     proves_by_answer: bool = False
+    brands_are_names: bool = False
     has_one_door: bool = False
     loses: str = ""
     busy_status: int = 503

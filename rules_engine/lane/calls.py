@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -15,6 +15,7 @@ from rules_engine.database.lanes import LaneColumns, LaneRow
 Send = Callable[[Request], Awaitable[Response]]
 """Makes one call. Raises `TemporaryError` when no answer came."""
 
+HIDDEN = b"***"
 LONGEST_WAIT = timedelta(seconds=1)
 """A lane waits so long for a token; past that it returns and says when to wake it."""
 
@@ -94,6 +95,7 @@ class Calls:
         health: Health,
         capabilities: Capabilities,
         *,
+        secrets: Sequence[str] = (),
         now: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]],
         chance: Callable[[], float],
@@ -101,6 +103,7 @@ class Calls:
         self.health = health
         self._send = send
         self._capabilities = capabilities
+        self._secrets = [secret.encode() for secret in secrets]
         self._now = now
         self._sleep = sleep
         self._chance = chance
@@ -122,10 +125,17 @@ class Calls:
     async def send(self, request: Request) -> Response:
         """Make a call that was allowed. A failure to get an answer counts against the store, and is raised."""
         try:
-            return await self._send(request)
+            return self._without_secrets(await self._send(request))
         except CallError as error:
             self.failed(error)
             raise
+
+    def _without_secrets(self, response: Response) -> Response:
+        """A shop that repeats our credentials must not bring them into the log, a trace or the database."""
+        body = response.body
+        for secret in self._secrets:
+            body = body.replace(secret, HIDDEN)
+        return response if body == response.body else replace(response, body=body)
 
     def failed(self, error: CallError) -> None:
         """Count a failure that the answer showed."""

@@ -108,7 +108,15 @@ class Lane:
         started = self.now()
         row = await self.database.read(partial(load_lane, store=self.store.alias))
         health = Health.from_row(row, self.vendor.CAPABILITIES, now=started)
-        calls = Calls(self.send, health, self.vendor.CAPABILITIES, now=self.now, sleep=self.sleep, chance=self.chance)
+        calls = Calls(
+            self.send,
+            health,
+            self.vendor.CAPABILITIES,
+            secrets=self.store.secrets,
+            now=self.now,
+            sleep=self.sleep,
+            chance=self.chance,
+        )
         try:
             rest = await self._run(tenure, calls, until=started + BUDGET)
         except NotNowError as error:
@@ -143,14 +151,14 @@ class Lane:
             in_force = await self.database.read(self.rules.in_force)
             if in_force is None:
                 return Rest()
-            if self._directory is None or self._is_list_old():
-                await self._list_categories(tenure, calls, in_force)
-            elif self._checked != in_force.activation:
-                self._check_names(in_force)
-            page = await self.database.read(partial(take_page, store=self._alias, now=self.now()))
-            if page.is_empty:
-                return Rest(await self.database.read(partial(next_wake, store=self._alias)))
             try:
+                if self._directory is None or self._is_list_old():
+                    await self._list_categories(tenure, calls, in_force)
+                elif self._checked != in_force.activation:
+                    self._check_names(in_force)
+                page = await self.database.read(partial(take_page, store=self._alias, now=self.now()))
+                if page.is_empty:
+                    return Rest(await self.database.read(partial(next_wake, store=self._alias)))
                 wait_until = await self._turn(tenure, calls, in_force, page)
             except LaneLostError as error:
                 # Newer rules, or another worker: what was planned is rolled back, and planned again by whoever may.
@@ -273,7 +281,7 @@ class Lane:
             categories(connection, self._alias),
             names=self.store.settings.names,
             gone=gone_categories(connection, self._alias),
-            knows_categories=self.vendor.CAPABILITIES.can_read_categories,
+            brands_are_names=self.vendor.CAPABILITIES.brands_are_names,
         )
 
     async def _list_categories(self, tenure: Tenure, calls: Calls, in_force: InForce) -> None:
@@ -292,7 +300,7 @@ class Lane:
         self._checked = in_force.activation
         before, self.waiting_rules = self.waiting_rules, {}
         for rule in in_force.rulebook.for_store(self._alias):
-            reason = unknown_name(rule, self._directory or Directory())
+            reason = unknown_name(rule, self._directory or Directory(names=self.store.settings.names))
             if reason:
                 self.waiting_rules[rule.code] = reason
                 if before.get(rule.code) != reason:

@@ -91,6 +91,8 @@ class Fit:
             for effect in needs.effects:
                 is_brand = effect.effect.kind is EffectKind.ASSIGN_BRAND
                 is_category = effect.effect.kind in CATEGORY_KINDS
+                if is_brand and self._specs[alias].CAPABILITIES.brands_are_names:
+                    continue
                 if is_brand or (is_category and not self._specs[alias].CAPABILITIES.can_read_categories):
                     self._warn_of_unknown(alias, effect, is_brand=is_brand)
 

@@ -8,10 +8,7 @@ from rules_engine.core.store import Capabilities, Store, StoreSettings
 
 
 class VendorSpec(Protocol):
-    """A vendor class, as the loader sees it.
-
-    A class may also say `ADD_MAY_CHANGE_MORE = True`: adding a product to a category there may change more of it.
-    """
+    """A vendor class, as the loader sees it."""
 
     @property
     def TITLE(self) -> str:  # noqa: N802 — the vendor files write their facts in capitals
@@ -30,13 +27,17 @@ class VendorSpec(Protocol):
         """What its API can do."""
 
     @property
+    def ADD_MAY_CHANGE_MORE(self) -> bool:  # noqa: N802 — see above
+        """Whether adding a product to a category may change more of it there."""
+
+    @property
     def DEFAULT_BASE_URL(self) -> str | None:  # noqa: N802 — see above
         """Where it is reached when the store says nothing else."""
 
 
 def add_may_change_more(spec: VendorSpec) -> bool:
     """Whether adding a product to a category may change more of the product there, such as its status and prices."""
-    return bool(getattr(spec, "ADD_MAY_CHANGE_MORE", False))
+    return spec.ADD_MAY_CHANGE_MORE
 
 
 def called(store: Store, spec: VendorSpec) -> str:

@@ -159,7 +159,7 @@ class ZidShop(ZidCatalogue):
 
     def _add_to(self, asked: Asked, ids: object) -> Answer:
         product_id = asked.params["product"]
-        if not isinstance(ids, list) or not all(str(one).isdigit() for one in ids):
+        if not isinstance(ids, list) or not all(str(one).isdecimal() for one in ids):
             return self.error(asked, 400, "The id of a category is a number")
         if product_id not in self.products or any(int(one) not in self.categories for one in ids):
             return self.error(asked, 404, "Not found.")

@@ -94,6 +94,7 @@ class Ecwid(Vendor[EcwidStore]):
         batch=PAGE,
         can_empty_category=True,  # product by product: there is no whole-category call
         promotes_to=TOP,  # Ecwid's documentation: a product that loses its last category goes to the top level
+        brands_are_names=True,  # Ecwid's documentation: the brand is the value of an attribute
         has_one_door=True,  # Ecwid's documentation: one webhook URL for an app, whatever the store
         loses="the position inside the category",  # Ecwid's documentation: assigned products go to the end
     )

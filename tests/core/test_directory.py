@@ -107,7 +107,6 @@ def test_a_directory_is_made_of_the_categories_as_last_listed() -> None:
     directory = Directory.from_snapshots([Snapshot(category("1"), fields)], names=Names(), gone=["2"])
     assert directory.category_names("1") == ("Shoes", "أحذية")
     assert directory.gone == {"2"}
-    assert directory.knows_categories
 
 
 def test_categories_that_are_each_others_parents_do_not_hang_it() -> None:
@@ -121,3 +120,8 @@ def test_any_name_is_found_or_explained(name: str) -> None:
     found = DIRECTORY.category(Named(name))
     known = {fold(text) for entry in DIRECTORY.categories.values() for text in entry.names}
     assert isinstance(found, str) is (fold(name) in known) or "/" in name
+
+
+def test_where_brands_are_names_a_brand_is_its_own_id() -> None:
+    assert Directory(brands_are_names=True).brand(Named(" Acme ")) == "Acme"
+    assert isinstance(Directory().brand(Named("Acme")), Unresolved)
