@@ -39,7 +39,7 @@ from rules_engine.receive import Doors, webhook_routes
 from rules_engine.rulebook.compile import compile_rulebook
 from rules_engine.rulebook.files import read_rule_texts
 from rules_engine.rulebook.stores import load_stores
-from rules_engine.sandbox import AximShop, Call, EcwidShop, Fault, ManualClock, Shop, ZaveShop, ZidShop, numbered
+from rules_engine.sandbox import AximShop, Call, EcwidShop, ManualClock, Shop, ZaveShop, ZidShop, numbered
 from rules_engine.vendors import VENDORS
 
 T = TypeVar("T")
@@ -394,11 +394,6 @@ class World:
         """Every row of a table."""
         rows = await self.database.read(lambda connection: connection.execute(sa.select(table)).mappings().all())
         return [dict(row) for row in rows]
-
-
-def order(world: World, alias: StoreAlias, *faults: Fault) -> None:
-    """Tell a shop what to do wrong from now on."""
-    world.shops[alias].faults += faults
 
 
 def paths(calls: Sequence[Call]) -> list[str]:

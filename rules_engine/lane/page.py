@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import structlog
 from sqlalchemy.engine import Connection
 
 from rules_engine.core.delivery import DeliveryId, Event, EventType, StoreAlias
@@ -13,6 +14,8 @@ from rules_engine.core.subject import Snapshot, SubjectRef
 from rules_engine.database.inbox import StoredDelivery, claim_pending
 from rules_engine.database.lanes import Look, due_looks
 from rules_engine.vendors.base import AnyVendor
+
+log = structlog.stdlib.get_logger(__name__)
 
 PAGE = 200
 """Deliveries, and looks, that one turn takes."""
@@ -47,7 +50,7 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One turn's work. `empty_handed` are deliveries that turned out to be about nothing."""
+    """One turn's work: deliveries and looks that were due at `taken_at`."""
 
     deliveries: tuple[StoredDelivery, ...]
     looks: tuple[Look, ...]
@@ -58,11 +61,21 @@ class Page:
         """Whether nothing is due."""
         return not self.deliveries and not self.looks
 
-    def visits(self, vendor: AnyVendor) -> dict[SubjectRef, Visit]:
-        """The subjects of the page: fifty webhooks about one product are one visit."""
+    def visits(self, vendor: AnyVendor) -> tuple[dict[SubjectRef, Visit], dict[DeliveryId, str]]:
+        """The subjects of the page: fifty webhooks about one product are one visit.
+
+        With them, the deliveries that the adapter fails to read, though it could when they came, each with the reason.
+        """
         visits: dict[SubjectRef, Visit] = {}
+        unreadable: dict[DeliveryId, str] = {}
         for stored in self.deliveries:
-            for event in vendor.normalise(stored.delivery).events:
+            try:
+                events = vendor.normalise(stored.delivery).events
+            except Exception as error:  # whatever it is, it must not stop the other deliveries of the page
+                log.exception("a stored delivery could not be read", store=stored.delivery.store)
+                unreadable[stored.delivery.id] = f"reading it failed: {error!r}"
+                continue
+            for event in events:
                 if event.subject is None:
                     continue
                 visit = visits.setdefault(event.subject, Visit(event.subject))
@@ -73,7 +86,7 @@ class Page:
                 visit.carried.append((version, event))
         for look in self.looks:
             visits.setdefault(look.ref, Visit(look.ref)).look = look
-        return visits
+        return visits, unreadable
 
 
 def take_page(connection: Connection, store: StoreAlias, *, now: datetime, limit: int = PAGE) -> Page:

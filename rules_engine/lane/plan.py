@@ -107,7 +107,8 @@ class Planner:
     async def plan(self, page: Page) -> Plan:
         """The plan for a page. Raises what reading raises; then nothing is planned and the page stays."""
         await self._begin()
-        visits = page.visits(self.vendor)
+        visits, unreadable = page.visits(self.vendor)
+        self._plan.set_aside |= unreadable
         seen = await self._read(visits.values())
         self._give_up(seen.failed, visits)
         kinds = {
