@@ -54,6 +54,7 @@ def test_owed_survives_any_failure() -> None:
     desk.calls(PermanentError("no"))
     assert desk.hold().state is HoldState.OWED
     desk.later(days=2).sees()
+    assert not desk.actions(), "a dead letter is tried again only when a person says so"
     assert desk.hold().state is HoldState.OWED
     assert desk.is_held()
 

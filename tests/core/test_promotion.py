@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core_builders import (
     FEATURED,
+    FEW,
     LEAVES,
     PROMOTING,
     SALE,
@@ -79,3 +80,15 @@ def test_all_categories_are_left_and_all_come_back_but_not_the_promotion() -> No
     assert not desk.actions()
     desk.later(seconds=1).sees(stock=3)
     assert {(a.wish, a.target) for a in desk.actions()} == {(True, FEATURED), (True, SALE), (False, TOP)}
+
+
+def test_a_promotion_stays_for_as_long_as_any_rule_keeps_the_product_out_of_everything() -> None:
+    keeps_out = while_(FEW, removes("Featured"), code="b", order=1)
+    desk = Bench((LEAVES, keeps_out), PROMOTING)
+    desk.sees(stock=0)
+    desk.calls()
+    desk.later(seconds=1).sees(category_ids=[TOP])
+    desk.later(seconds=1).sees(stock=1)
+    assert not desk.actions(), "removing the last membership would only promote the product again"
+    desk.later(seconds=1).sees(stock=9)
+    assert {(a.wish, a.target) for a in desk.actions()} == {(True, FEATURED), (False, TOP)}

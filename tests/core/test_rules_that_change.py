@@ -55,8 +55,9 @@ def test_what_a_rule_that_may_not_act_owes_waits(mode: Mode | None) -> None:
     desk = owing()
     desk.rules = (replace(LEAVES, mode=mode),) if mode else ()
     desk.later(seconds=1).sees()
+    desk.later(seconds=1).sees()
     assert desk.hold().state is HoldState.OWED
-    assert not desk.to_send()
+    assert not desk.actions()
 
 
 def test_a_call_whose_outcome_is_unknown_is_settled_by_a_read_while_its_rule_is_paused() -> None:

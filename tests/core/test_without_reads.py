@@ -11,6 +11,7 @@ from core_builders import (
     while_,
 )
 
+from rules_engine.core.action import ActionKind
 from rules_engine.core.holds import HoldState
 from rules_engine.core.plan import Step
 from rules_engine.core.rule import Effect, EffectKind
@@ -81,3 +82,13 @@ def test_without_reads_an_older_delivery_is_late_and_changes_nothing() -> None:
     decision = desk.later(minutes=6).sees(version=START.replace(minute=4), stock=0)
     assert decision.is_late
     assert decision.case == case
+
+
+def test_without_reads_a_brand_that_an_unanswered_give_back_may_have_assigned_is_taken_off_by_its_id() -> None:
+    desk = Bench((while_(SOLD_OUT, Effect(EffectKind.UNASSIGN_BRAND)),), UNREADABLE)
+    desk.sees(version=START, stock=0, brand="Acme", brand_id="a1")
+    desk.calls()
+    desk.later(minutes=1).sees(version=START.replace(minute=1), stock=3, brand=None, brand_id=None)
+    desk.attempts()
+    desk.later(minutes=1).sees(version=START.replace(minute=1, second=5), stock=0)
+    assert (desk.action().kind, desk.action().target) == (ActionKind.UNASSIGN_BRAND, "a1")
