@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from core_builders import (
     FEATURED,
     FEW,
@@ -82,8 +83,9 @@ def test_all_categories_are_left_and_all_come_back_but_not_the_promotion() -> No
     assert {(a.wish, a.target) for a in desk.actions()} == {(True, FEATURED), (True, SALE), (False, TOP)}
 
 
-def test_a_promotion_stays_for_as_long_as_any_rule_keeps_the_product_out_of_everything() -> None:
-    keeps_out = while_(FEW, removes("Featured"), code="b", order=1)
+@pytest.mark.parametrize("order", [-1, 1])
+def test_a_promotion_stays_for_as_long_as_any_rule_keeps_the_product_out_of_everything(order: int) -> None:
+    keeps_out = while_(FEW, removes("Featured"), code="b", order=order)
     desk = Bench((LEAVES, keeps_out), PROMOTING)
     desk.sees(stock=0)
     desk.calls()
