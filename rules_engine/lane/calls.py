@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -107,20 +108,25 @@ class Calls:
         self._now = now
         self._sleep = sleep
         self._chance = chance
+        self._line = asyncio.Lock()
 
     async def allow(self, cost: float = 1.0) -> None:
-        """Wait at most a second until a call may be made, and spend its token. Raises `NotNowError`."""
-        now = self._now()
-        if self.health.blocked_until is not None and self.health.blocked_until > now:
-            raise NotNowError(self.health.blocked_until)
-        self.health = self.health.refilled(self._capabilities, now=now)
-        # A reserve may go below zero for a moment, so that calls which wait at the same time queue up fairly.
-        short = (cost - self.health.tokens) / self._capabilities.rate
-        if short > LONGEST_WAIT.total_seconds():
-            raise NotNowError(now + timedelta(seconds=short))
-        self.health = replace(self.health, tokens=self.health.tokens - cost)
-        if short > 0:
-            await self._sleep(short)
+        """Wait at most a second until a call may be made, and spend its token. Raises `NotNowError`.
+
+        Calls at the same time wait in line, each for the next token: a turn that reads more than the bucket holds
+        would otherwise be given up half-way, again and again.
+        """
+        async with self._line:
+            now = self._now()
+            if self.health.blocked_until is not None and self.health.blocked_until > now:
+                raise NotNowError(self.health.blocked_until)
+            self.health = self.health.refilled(self._capabilities, now=now)
+            short = (cost - self.health.tokens) / self._capabilities.rate
+            if short > LONGEST_WAIT.total_seconds():
+                raise NotNowError(now + timedelta(seconds=short))
+            self.health = replace(self.health, tokens=self.health.tokens - cost)
+            if short > 0:
+                await self._sleep(short)
 
     async def send(self, request: Request) -> Response:
         """Make a call that was allowed. A failure to get an answer counts against the store, and is raised."""

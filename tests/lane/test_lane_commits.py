@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from engine_world import WEB, Cut, World, rulebook
+from engine_world import B2B, WEB, Cut, World, rulebook
 
 from rules_engine.core.action import Reading, Request, Response
 from rules_engine.core.delivery import Delivery, Normalised, StoreAlias
@@ -25,6 +25,7 @@ from rules_engine.database.tables import actions, holds, snapshots, traces
 from rules_engine.lane.rules import Rules, put_in_force
 from rules_engine.sandbox import Fault
 from rules_engine.sandbox.ecwid_catalogue import FEATURED
+from rules_engine.sandbox.zave import FEATURED as COLLECTION
 from rules_engine.vendors import VENDORS
 from rules_engine.vendors.ecwid import Ecwid
 
@@ -54,8 +55,8 @@ rules:
 """
 
 
-EVERY = 5
-"""Every how many steps somebody interferes: all steps take five times as long and show the same."""
+EVERY = 10
+"""Every how many steps somebody interferes: all steps take ten times as long and show the same."""
 
 
 def is_featured(world: World, id_: str) -> bool:
@@ -295,6 +296,19 @@ async def test_new_rules_look_at_everything_that_is_known(tmp_path: Path) -> Non
         await world.settle()
         assert (is_featured(world, RUNNER), is_featured(world, HILL)) == (False, False)
         assert len(world.web.writes) == 1
+
+
+async def test_a_late_delivery_does_not_keep_new_rules_from_what_is_remembered(tmp_path: Path) -> None:
+    rules = RULES.replace("[web]", "[b2b]") + "    afterwards: put back\n"
+    async with World(tmp_path / "engine.db", NONE, only=(B2B,)) as world:
+        world.b2b.restock("laptop-1", 8)
+        world.clock.move(seconds=1)
+        world.b2b.sell_out("laptop-1")
+        await world.b2b.deliver_out_of_order(world.door, f"http://engine/webhooks/{B2B}", [1])
+        await world.run(B2B)
+        await world.adopt(rules)
+        await world.settle()  # the late delivery comes with the look for the new rules
+        assert "laptop-1" not in world.members(B2B)[COLLECTION]
 
 
 async def test_the_same_rules_again_change_nothing(tmp_path: Path) -> None:
