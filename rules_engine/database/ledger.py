@@ -188,9 +188,9 @@ def save_case(connection: sa.Connection, store: StoreAlias, before: Case, after:
     """Write what differs between a case as it was loaded and as it is to be.
 
     Episodes and actions that `after` leaves out stay as they are, and so do ended holds; a pending hold that is left
-    out is deleted, because nothing was taken. An action that was not loaded but whose key exists is opened again in
-    place, and keeps its attempts and the time it was made. Load the case again before saving it a second time: only
-    then do its new holds have their ids.
+    out is deleted, because nothing was taken. An action whose key exists is opened again in place, with attempts
+    counted anew: what was tried before was called off. Load the case again before saving it a second time: only then
+    do its new holds have their ids.
 
     Raises ValueError when an open hold that took something is left out instead of ended, or when a hold of `before`
     was never loaded: either would lose what is owed to the shop.
@@ -206,10 +206,8 @@ def save_case(connection: sa.Connection, store: StoreAlias, before: Case, after:
         if before.episodes.get((rule, ref)) != e
     ]
     upsert(connection, episodes, turned)
-    planned = [action_columns(store, a) for key, a in after.actions.items() if key not in before.actions]
-    upsert(connection, actions, planned, by=("key",), keep=("attempts", "created_at"))
-    changed = [action_columns(store, a) for key, a in after.actions.items() if before.actions.get(key, a) != a]
-    upsert(connection, actions, changed, by=("key",), keep=("created_at",))
+    planned = [action_columns(store, a) for key, a in after.actions.items() if before.actions.get(key) != a]
+    upsert(connection, actions, planned, by=("key",), keep=("created_at",))
 
 
 def _subject(ref: SubjectRef) -> dict[str, str]:
