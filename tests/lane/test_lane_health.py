@@ -131,6 +131,19 @@ async def test_a_shop_that_says_when_is_not_called_before(tmp_path: Path, where:
         assert RUNNER not in world.members(WEB)[str(FEATURED)]
 
 
+async def test_a_shop_that_asked_to_wait_is_left_alone_by_other_work_too(tmp_path: Path) -> None:
+    async with World(tmp_path / "engine.db", only=(WEB,)) as world:
+        world.web.faults.append(Fault(status=429, headers={"Retry-After": "90"}, where="write"))
+        world.web.sell_out(RUNNER)
+        await world.deliver()
+        await world.run(WEB)
+        calls = len(world.web.calls)
+        world.clock.move(seconds=10)
+        world.web.sell_out("37208345")
+        await world.settle(within=timedelta(seconds=70))
+        assert len(world.web.calls) == calls
+
+
 # The rate.
 
 
