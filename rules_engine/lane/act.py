@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from urllib.parse import urlsplit
@@ -48,7 +48,10 @@ _READY = frozenset({ActionState.PENDING, ActionState.WAITING})
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """What acting for one store needs. `fence` raises `LaneLostError` when the turn may no longer write."""
+    """What acting for one store needs. `fence` raises `LaneLostError` when the turn may no longer write.
+
+    `members` are all the products of a category, by its id, where this very turn read them.
+    """
 
     store: Store
     vendor: AnyVendor
@@ -59,6 +62,7 @@ class Actor:
     now: Callable[[], datetime]
     new_id: Callable[[], str]
     metrics: Metrics
+    members: Mapping[str, frozenset[str]]
 
 
 @dataclass(slots=True)
@@ -112,12 +116,13 @@ async def _perform(actor: Actor, planned: Sequence[PlannedAction], acted: Acted)
 
 async def _prepare(actor: Actor, planned: Sequence[PlannedAction]) -> tuple[Request, ...]:
     """The requests for these actions; one for which none can be built becomes a dead letter alone."""
-    wanted = [_as_action(action) for action in planned]
+    wanted = _as_actions(actor, planned)
     try:
         return actor.vendor.prepare(wanted)
     except PermanentError:
         sound: list[Action] = []
-        for action in wanted:
+        for each in wanted:
+            action = replace(each, is_whole=False)  # without the one that is refused they are not the whole any more
             try:
                 actor.vendor.prepare([action])
             except PermanentError as error:
@@ -127,8 +132,17 @@ async def _prepare(actor: Actor, planned: Sequence[PlannedAction]) -> tuple[Requ
         return actor.vendor.prepare(sound) if sound else ()
 
 
-def _as_action(action: PlannedAction) -> Action:
-    return Action(action.key, action.kind, action.slot.product, action.target, action.is_whole)
+def _as_actions(actor: Actor, planned: Sequence[PlannedAction]) -> list[Action]:
+    """The actions as an adapter takes them.
+
+    One call for a whole category takes out whatever is in it: only where these are all of its members, read just now.
+    """
+    leaving: dict[str, set[str]] = {}
+    for action in planned:
+        if action.is_whole:
+            leaving.setdefault(action.target, set()).add(action.slot.product)
+    whole = {id_ for id_, products in leaving.items() if products == actor.members.get(id_, frozenset())}
+    return [Action(a.key, a.kind, a.slot.product, a.target, is_whole=a.is_whole and a.target in whole) for a in planned]
 
 
 def _refuse(actor: Actor, action: Action, error: PermanentError, connection: Connection) -> None:

@@ -45,7 +45,8 @@ class Plan:
     """What a turn decided, to be committed as one. `cases` are pairs of before and after.
 
     `products` may have actions to send. `set_aside` are deliveries that could not be decided, `failed` subjects that
-    could not be read or decided, each with its reason. `looks` say when a subject is to be looked at again.
+    could not be read or decided, each with its reason. `looks` say when a subject is to be looked at again. `members`
+    are the products of the categories of which this turn read them all, by the category's id.
     """
 
     cases: list[tuple[Case, Case]] = field(default_factory=list)
@@ -54,6 +55,7 @@ class Plan:
     set_aside: dict[DeliveryId, str] = field(default_factory=dict)
     failed: dict[SubjectRef, str] = field(default_factory=dict)
     gone_categories: list[SubjectRef] = field(default_factory=list)
+    members: dict[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def products(self) -> list[ProductId]:
@@ -102,7 +104,6 @@ class Planner:
     _plan: Plan = field(default_factory=Plan, init=False)
     _moments: list[Moment] = field(default_factory=list, init=False)
     _stretches: dict[EpisodeKey, Episode] = field(default_factory=dict, init=False)
-    _emptied: dict[str, frozenset[str]] = field(default_factory=dict, init=False)
 
     async def plan(self, page: Page) -> Plan:
         """The plan for a page. Raises what reading raises; then nothing is planned and the page stays."""
@@ -142,7 +143,7 @@ class Planner:
         return self._plan
 
     async def _begin(self) -> None:
-        self._plan, self._moments, self._emptied = Plan(), [], {}
+        self._plan, self._moments = Plan(), []
         self._stretches = await self.database.read(partial(category_episodes, store=self.store.alias))
 
     # ------------------------------------------------------------------------------------ read
@@ -248,14 +249,15 @@ class Planner:
                     needs_all.append(after.ref.id)
                 else:
                     wanted |= dict.fromkeys(product(id_) for id_ in members)
-                    self._emptied[after.ref.id] = frozenset(members)
+                    self._plan.members[after.ref.id] = frozenset(members)
         if needs_all and self.vendor.CAPABILITIES.can_list:
             everything = await self.read([product(ALL)])
             seen.merge(everything)
             for id_ in needs_all:
                 members = [ref for ref, s in everything.snapshots.items() if id_ in s.fields.get("category_ids", ())]
                 wanted |= dict.fromkeys(members)
-                self._emptied[id_] = frozenset(ref.id for ref in members)
+                if SubjectKind.PRODUCT in everything.listed:
+                    self._plan.members[id_] = frozenset(ref.id for ref in members)
         unread = [ref for ref in wanted if ref not in seen.snapshots and ref not in seen.missing]
         if unread and self.vendor.CAPABILITIES.can_read:
             seen.merge(await self.read(unread))
@@ -319,7 +321,7 @@ class Planner:
         if not self.vendor.CAPABILITIES.empties_whole:
             return
         rules = {rule.code for rule in self.rules if rule.about is SubjectKind.CATEGORY}
-        for id_, members in self._emptied.items():
+        for id_, members in self._plan.members.items():
             taking = {
                 key: (ref, action)
                 for ref, case in decided.items()

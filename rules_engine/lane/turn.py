@@ -196,7 +196,7 @@ class Lane:
         plan = await planner.plan(page)
         await self._commit(tenure, in_force, page, plan)
         for _ in range(3):  # answers may show products, which are decided like any others
-            acted = await act(self._actor(tenure, calls, in_force), plan.products)
+            acted = await act(self._actor(tenure, calls, in_force, plan), plan.products)
             if not acted.sightings or acted.until is not None:
                 return acted.until
             page = Page((), (), self.now())
@@ -216,7 +216,7 @@ class Lane:
             lag=self.lag,
         )
 
-    def _actor(self, tenure: Tenure, calls: Calls, in_force: InForce) -> Actor:
+    def _actor(self, tenure: Tenure, calls: Calls, in_force: InForce, plan: Plan) -> Actor:
         return Actor(
             store=self.store,
             vendor=self.vendor,
@@ -227,6 +227,7 @@ class Lane:
             now=self.now,
             new_id=self.new_id,
             metrics=self.metrics,
+            members=plan.members,
         )
 
     def _fence(self, tenure: Tenure, in_force: InForce, connection: Connection) -> None:

@@ -17,7 +17,7 @@ from rules_engine.database.tables import holds, looks
 from rules_engine.sandbox import Fault
 from rules_engine.sandbox.ecwid_catalogue import CLEARANCE, FEATURED, SHOES
 from rules_engine.sandbox.zave import FEATURED as COLLECTION
-from rules_engine.sandbox.zid_catalogue import GIFTS, PERFUME, VOUCHER
+from rules_engine.sandbox.zid_catalogue import GIFTS, HAT, PERFUME, VOUCHER
 
 pytestmark = pytest.mark.anyio
 
@@ -206,6 +206,26 @@ async def test_a_product_that_a_person_added_to_an_emptied_category_stays(tmp_pa
         world.ksa.publish_category(GIFTS, True)
         await world.settle()
         assert world.members(KSA) == before
+
+
+async def test_a_category_is_emptied_in_one_call_only_when_its_members_were_just_read(tmp_path: Path) -> None:
+    async with World(tmp_path / "engine.db", only=(KSA,)) as world:
+        before = world.members(KSA)
+
+        def join(_alias: StoreAlias, request: Request) -> None:
+            if request.url.endswith("/products/delete"):
+                world.ksa.assign(HAT, GIFTS)
+                world.after_call = lambda _alias, _request: None
+                world.ksa.deliveries.clear()  # and the webhook that would say so is lost
+
+        world.ksa.faults.append(Fault(status=500, where="write"))
+        world.after_call = join
+        world.ksa.publish_category(GIFTS, False)
+        await world.settle()
+        assert world.members(KSA)[str(GIFTS)] == {HAT}  # never taken, so it could never be given back
+        world.ksa.publish_category(GIFTS, True)
+        await world.settle()
+        assert world.members(KSA)[str(GIFTS)] == before[str(GIFTS)] | {HAT}
 
 
 # Rules that meet.
