@@ -78,8 +78,12 @@ async def act(actor: Actor, products: Iterable[ProductId]) -> Acted:
     refs = [product(id_) for id_ in products]
     acted = Acted()
     try:
-        await _perform(actor, _due(actor, await _cases(actor, refs), is_add=True), acted)
-        await _perform(actor, _due(actor, await _cases(actor, refs), is_add=False), acted)
+        cases = await _cases(actor, refs)
+        adds = _due(actor, cases, is_add=True)
+        if adds:
+            await _perform(actor, adds, acted)
+            cases = await _cases(actor, refs)
+        await _perform(actor, _due(actor, cases, is_add=False), acted)
     except NotNowError as error:
         acted.until = error.until
     except AuthenticationError as error:

@@ -92,6 +92,11 @@ async def _read(vendor: AnyVendor, calls: Calls, request: Request, seen: Seen) -
         reading = vendor.parse(request, response)
     except (AuthenticationError, TemporaryError) as error:
         calls.failed(error)
+        is_again = response.status == 500 and calls.health.failures > 1
+        if isinstance(error, TemporaryError) and is_again and len(request.subjects) > 1:
+            # A shop that breaks over one product breaks over every list with it: the others must not wait for that.
+            await _read_one_by_one(vendor, calls, request.subjects, seen)
+            return None
         raise
     except PermanentError as error:
         calls.succeeded()  # the shop is well; it is this request that it does not like
@@ -105,15 +110,25 @@ async def _read(vendor: AnyVendor, calls: Calls, request: Request, seen: Seen) -
 
 
 async def _read_one_by_one(vendor: AnyVendor, calls: Calls, subjects: Sequence[SubjectRef], seen: Seen) -> None:
-    """Find the one subject that spoils a request by reading each alone."""
+    """Find the subjects that spoil a request by reading each alone. Raises when the shop lets none through."""
+    broken: dict[SubjectRef, TemporaryError] = {}
     for ref in subjects:
         try:
-            requests = vendor.read([ref])
+            await _read_alone(vendor, calls, ref, seen)
+        except TemporaryError as error:
+            broken[ref] = error
+        except AuthenticationError:
+            raise
         except PermanentError as error:
             seen.failed[ref] = str(error)
-            continue
-        for request in requests:
-            reading = await _read(vendor, calls, request, seen)
-            while reading is not None:
-                seen.add(reading)
-                reading = await _read(vendor, calls, reading.more[0], seen) if reading.more else None
+    if len(broken) == len(subjects):
+        raise next(iter(broken.values()))
+    seen.failed |= {ref: str(error) for ref, error in broken.items()}
+
+
+async def _read_alone(vendor: AnyVendor, calls: Calls, ref: SubjectRef, seen: Seen) -> None:
+    for request in vendor.read([ref]):
+        reading = await _read(vendor, calls, request, seen)
+        while reading is not None:
+            seen.add(reading)
+            reading = await _read(vendor, calls, reading.more[0], seen) if reading.more else None
