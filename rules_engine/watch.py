@@ -57,7 +57,7 @@ def watch_routes(
             state = await database.read(look)
         except DatabaseError as error:
             return JSONResponse({"ready": False, "reason": str(error)}, 503)
-        waiting = {door.alias: reason for door in doors.all() if (reason := _why_waiting(door.alias, state))}
+        waiting = {door.alias: reason for door in doors.all() if (reason := _why_waiting(door.alias, state, now()))}
         waiting |= {door.alias: door.store.parked_because for door in doors.all() if door.store.missing}
         waiting |= {
             alias: f"no longer in stores.yaml, and {pending.count} of its deliveries wait"
@@ -92,14 +92,14 @@ def watch_routes(
     ]
 
 
-def _why_waiting(alias: StoreAlias, state: _State) -> str:
+def _why_waiting(alias: StoreAlias, state: _State, now: datetime) -> str:
     """Why a store's work waits for a person or for its shop, in a sentence, or nothing."""
     lane = state.lanes.get(alias)
     if lane is None:
         return ""
     if lane.parked_because:
         return f"parked: {lane.parked_because}"
-    if lane.failures and lane.blocked_until:
+    if lane.failures and lane.blocked_until and lane.blocked_until > now:
         return f"left alone until {lane.blocked_until:%H:%M:%S} UTC after {lane.failures} failed calls in a row"
     return ""
 
@@ -109,11 +109,13 @@ def _why_not_ready(state: _State, rules: Rules, now: datetime, waiting: set[Stor
         return f"No rules are in force: {rules.problem}"
     for alias, pending in state.pending.items():
         lane = state.lanes.get(alias)
-        ran_at = lane.last_turn_at if lane else None
-        is_idle = ran_at is None or now - ran_at > TOO_LONG
+        # A store that was left alone until lately is only about to be called again.
+        known = [at for at in (lane.last_turn_at, lane.blocked_until) if at] if lane else []
+        is_idle = not known or now - max(known) > TOO_LONG
         if now - pending.oldest > TOO_LONG and is_idle and alias not in waiting:
             seconds = round((now - pending.oldest).total_seconds())
-            return f"{pending.count} deliveries of {alias} wait since {seconds} s, and its lane does not run."
+            waiting_ones = "1 delivery" if pending.count == 1 else f"{pending.count} deliveries"
+            return f"{waiting_ones} of {alias} pending, the oldest for {seconds} s, and its lane does not run."
     return ""
 
 

@@ -132,7 +132,27 @@ async def test_deliveries_that_wait_while_no_lane_runs_are_an_alarm(place: Path,
         clock.move(seconds=61)
         alarm = await client.get("/readyz")
         assert alarm.status_code == 503
-        assert alarm.json()["reason"] == "1 deliveries of web wait since 61 s, and its lane does not run."
+        assert alarm.json()["reason"] == "1 delivery of web pending, the oldest for 61 s, and its lane does not run."
+
+
+async def test_a_store_that_was_left_alone_long_ago_is_no_excuse_for_a_lane_that_does_not_run(
+    place: Path, clock: ManualClock
+) -> None:
+    shop = EcwidShop.sample(now=clock, new_id=numbered("shop"))
+    made = engine(place, clock)
+    async with running(made) as client:
+        shop.sell_out(37208339)
+        await shop.deliver(client, "http://engine/webhooks/web")
+        until = clock() + timedelta(minutes=5)
+        await made.database.write(lambda c: save_lane(c, WEB, failures=5, blocked_until=until, last_turn_at=clock()))
+        clock.move(minutes=4)
+        left_alone = await client.get("/readyz")
+        assert (left_alone.status_code, list(left_alone.json()["stores"])) == (200, ["web"])
+        clock.move(minutes=2)
+        soon = await client.get("/readyz")
+        assert (soon.status_code, soon.json()["stores"]) == (200, {})
+        clock.move(seconds=1)
+        assert (await client.get("/readyz")).status_code == 503
 
 
 async def test_deliveries_of_a_store_that_is_no_longer_configured_are_named_but_no_alarm(

@@ -130,6 +130,7 @@ class Planner:
         """The plan after listing all categories of the store."""
         await self._begin()
         seen = await self.read([category(ALL)])
+        self._give_up(seen.failed, {category(ALL): Visit(category(ALL))})
         await self._decide_categories([*self._listed(seen), *await self._vanished(seen)], seen)
         products: dict[SubjectRef, Visit] = {}
         await self._decide_products(products, await self._with_members(products, seen))

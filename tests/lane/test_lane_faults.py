@@ -16,9 +16,9 @@ from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.holds import HoldState
 from rules_engine.core.plan import ActionState
 from rules_engine.core.retry import MAX_ATTEMPTS
-from rules_engine.core.subject import product
+from rules_engine.core.subject import ALL, product
 from rules_engine.database.inbox import DeliveryState
-from rules_engine.database.tables import actions
+from rules_engine.database.tables import actions, looks
 from rules_engine.sandbox import AximShop, Fault
 from rules_engine.sandbox.axim import ACME
 from rules_engine.sandbox.ecwid_catalogue import FEATURED
@@ -283,3 +283,16 @@ async def test_a_remove_that_waits_for_an_add_causes_no_reads(tmp_path: Path) ->
         world.web.restock(PRINT, 1)
         await world.settle()
         assert len(world.web.calls) - len(world.web.writes) - reads < 20
+
+
+async def test_a_shop_that_refuses_to_list_its_categories_is_asked_again_and_it_is_said(tmp_path: Path) -> None:
+    async with World(tmp_path / "engine.db", only=(WEB,)) as world:
+        world.web.faults.append(Fault(status=400, where="read", path="/categories"))
+        await world.settle()
+        [look] = await world.every(looks)
+        assert (look["kind"], look["id"], look["failures"]) == ("category", ALL, 1)
+        assert "400" in look["reason"]
+        assert "sold-out-leaves-featured" in world.lanes[WEB].waiting_rules
+        await world.settle(within=timedelta(hours=2))
+        assert await world.every(looks) == []
+        assert world.lanes[WEB].waiting_rules == {}
