@@ -19,8 +19,8 @@ from rules_engine.core.errors import AuthenticationError, CallError, LaneLostErr
 from rules_engine.core.judge import unknown_name
 from rules_engine.core.rule import RuleCode
 from rules_engine.core.store import Store
-from rules_engine.core.subject import ALL, category
-from rules_engine.database.catalogue import gone_categories, products_of_slot
+from rules_engine.core.subject import ALL, SubjectKind, category
+from rules_engine.database.catalogue import gone_categories, known_subjects, products_of_slot
 from rules_engine.database.engine import Database
 from rules_engine.database.inbox import mark_planned, set_aside
 from rules_engine.database.lanes import (
@@ -270,6 +270,15 @@ class Lane:
         for ref in plan.gone_categories:
             touched = products_of_slot(connection, self._alias, Aspect.MEMBERSHIP, ref.id)
             look_now(connection, self._alias, touched, now=now, reason=f"{ref} no longer exists")
+        if plan.changed_categories and self._is_name_found(in_force, self._load_directory(connection)):
+            known = [ref for ref in known_subjects(connection, self._alias) if ref.kind is SubjectKind.PRODUCT]
+            schedule_looks(connection, self._alias, known, due_at=now, reason="a rule waited for a name, now known")
+
+    def _is_name_found(self, in_force: InForce, new: Directory) -> bool:
+        """Whether a rule that had to wait for a category now names one: what it left undone is to be done."""
+        old = self._directory or Directory(names=self.store.settings.names)
+        rules = in_force.rulebook.for_store(self._alias)
+        return any(unknown_name(rule, old) and not unknown_name(rule, new) for rule in rules)
 
     # ------------------------------------------------------------------------------------ categories
 

@@ -296,3 +296,20 @@ async def test_a_shop_that_refuses_to_list_its_categories_is_asked_again_and_it_
         await world.settle(within=timedelta(hours=2))
         assert await world.every(looks) == []
         assert world.lanes[WEB].waiting_rules == {}
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_what_a_rule_left_undone_for_want_of_a_name_is_done_once_the_name_is_known(
+    tmp_path: Path, *, restarts: bool
+) -> None:
+    async with World(tmp_path / "engine.db", only=(WEB,)) as world:
+        world.web.faults.append(Fault(status=400, where="read", path="/categories"))
+        world.web.sell_out(RUNNER)
+        await world.settle()
+        assert RUNNER in world.members(WEB)[str(FEATURED)]
+        if restarts:
+            await world.restart()
+            world.clock.move(minutes=1)  # past the lease of the process that ended
+        await world.settle(within=timedelta(hours=2))
+        assert RUNNER not in world.members(WEB)[str(FEATURED)]
+        assert len(world.web.writes) == 1
