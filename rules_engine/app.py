@@ -175,8 +175,8 @@ class Engine:
                     await self.database.write(partial(prune, now=self.outside.now(), retention=retention, blind=blind))
                 ).is_complete:
                     await self.outside.sleep(0)
-            except DatabaseError as error:
-                log.warning("could not forget what is old; tried again later", reason=str(error))
+            except Exception:  # housekeeping that stops for ever would fill the disk
+                log.exception("could not forget what is old; tried again later")
             await self.outside.sleep(PRUNE_EVERY.total_seconds())
 
 

@@ -36,7 +36,7 @@ from rules_engine.metrics import Metrics
 from rules_engine.vendors.base import AnyVendor
 
 from .calls import Calls, NotNowError
-from .plan import ADDS, next_to_send, open_since
+from .due import ADDS, next_to_send, open_since
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -166,6 +166,11 @@ async def _call(actor: Actor, request: Request, planned: Sequence[PlannedAction]
         outcomes, sightings = interpretation.outcomes, interpretation.sightings
     except CallError as error:
         verdict = error if isinstance(error, TemporaryError | PermanentError) else TemporaryError(str(error))
+        outcomes = tuple(Outcome(action.key, verdict) for action in request.actions)
+        sightings = ()
+    except Exception as error:  # a fault of ours in reading an answer must not stop the lane, nor lose the attempt
+        log.exception("an answer could not be interpreted", store=actor.store.alias)
+        verdict = TemporaryError(f"The answer could not be interpreted: {error!r}.")
         outcomes = tuple(Outcome(action.key, verdict) for action in request.actions)
         sightings = ()
     verdicts = {outcome.action: outcome.verdict for outcome in outcomes}

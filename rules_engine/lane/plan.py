@@ -17,7 +17,7 @@ from rules_engine.core.directory import Directory
 from rules_engine.core.errors import PermanentError
 from rules_engine.core.moments import Moment
 from rules_engine.core.outcome import answered
-from rules_engine.core.plan import ActionState, Case, Episode, EpisodeKey, PlannedAction, Step, Trace
+from rules_engine.core.plan import ActionState, Case, Episode, EpisodeKey, Step, Trace
 from rules_engine.core.rule import Rule
 from rules_engine.core.sighting import Context, Decision, Sighting
 from rules_engine.core.store import Store
@@ -27,17 +27,13 @@ from rules_engine.database.engine import Database
 from rules_engine.database.ledger import held_products, load_cases
 from rules_engine.vendors.base import AnyVendor
 
+from .due import TO_SEND
 from .page import Page, Visit
 from .read import Seen
 
 log = structlog.stdlib.get_logger(__name__)
 
 Read = Callable[[Sequence[SubjectRef]], Awaitable[Seen]]
-
-ADDS = frozenset({ActionKind.ADD_TO_CATEGORY, ActionKind.ASSIGN_BRAND, ActionKind.SHOW})
-"""What goes first, so that a product never loses its last category on the way to another."""
-
-_TO_SEND = frozenset({ActionState.PENDING, ActionState.WAITING, ActionState.SENT})
 
 
 @dataclass(slots=True)
@@ -70,23 +66,6 @@ class Plan:
             and ((before.snapshot, before.is_gone) != (after.snapshot, after.is_gone))
             for before, after in self.cases
         )
-
-
-def next_to_send(case: Case, *, top: str | None) -> list[PlannedAction]:
-    """The actions of a product that may be sent as soon as they are due: adds before removes.
-
-    From the category `top`, which the shop leaves only for another, a product is removed once its adds were seen.
-    """
-    unfinished = [action for action in case.actions.values() if action.state in _TO_SEND]
-    adds = [action for action in unfinished if action.kind in ADDS]
-    is_unseen = any(action.kind in ADDS and action.state is ActionState.DONE for action in case.actions.values())
-    return adds or [action for action in unfinished if not (is_unseen and action.target == top)]
-
-
-def open_since(case: Case, *, now: datetime, top: str | None) -> datetime | None:
-    """When a product with open actions is to be looked at again for them, or None when nothing is to be sent."""
-    due = [action.due_at or now for action in next_to_send(case, top=top)]
-    return max(now, min(due)) if due else None
 
 
 @dataclass(slots=True)
@@ -252,19 +231,41 @@ class Planner:
                     wanted |= dict.fromkeys(product(id_) for id_ in members)
                     self._plan.members[after.ref.id] = frozenset(members)
         if needs_all and self.vendor.CAPABILITIES.can_list:
-            everything = await self.read([product(ALL)])
-            seen.merge(everything)
-            for id_ in needs_all:
-                members = [ref for ref, s in everything.snapshots.items() if id_ in s.fields.get("category_ids", ())]
-                wanted |= dict.fromkeys(members)
-                if SubjectKind.PRODUCT in everything.listed:
-                    self._plan.members[id_] = frozenset(ref.id for ref in members)
+            wanted |= dict.fromkeys(await self._list_members(needs_all, seen))
         unread = [ref for ref in wanted if ref not in seen.snapshots and ref not in seen.missing]
         if unread and self.vendor.CAPABILITIES.can_read:
             seen.merge(await self.read(unread))
         for ref in wanted:
             products.setdefault(ref, Visit(ref))
         return seen
+
+    async def _list_members(self, ids: Sequence[str], seen: Seen) -> list[SubjectRef]:
+        """The members of these categories, by a list of all products: no filter by category is documented."""
+        everything = await self.read([product(ALL)])
+        seen.merge(everything)
+        is_whole = SubjectKind.PRODUCT in everything.listed
+        found: list[SubjectRef] = []
+        for id_ in ids:
+            members = [ref for ref, s in everything.snapshots.items() if id_ in s.fields.get("category_ids", ())]
+            found += members
+            if is_whole:
+                self._plan.members[id_] = frozenset(ref.id for ref in members)
+        if not is_whole:
+            self._take_back(ids, everything.failed.get(product(ALL), "the shop's products cannot be listed"))
+        return found
+
+    def _take_back(self, ids: Iterable[str], reason: str) -> None:
+        """Nothing counts that was decided of these categories, whose members cannot be read: they are tried later."""
+        refs = {category(id_) for id_ in ids}
+        log.error("categories are set aside", store=self.store.alias, categories=sorted(map(str, refs)), reason=reason)
+        for before, after in self._plan.cases:
+            if after.ref in refs:
+                kept = {key: episode for key, episode in self._stretches.items() if key[1] != after.ref}
+                self._stretches = {**kept, **before.episodes}
+        self._plan.cases = [pair for pair in self._plan.cases if pair[1].ref not in refs]
+        self._plan.traces = [trace for trace in self._plan.traces if trace.subject not in refs]
+        self._moments = [moment for moment in self._moments if moment.subject not in refs]
+        self._plan.failed |= dict.fromkeys(refs, reason)
 
     def _turned(self, before: Case, after: Case) -> bool:
         """Whether a rule about the category began or ended to hold in this turn, or the category vanished."""
@@ -281,7 +282,7 @@ class Planner:
             return True
         met = any(episode.truth is Truth.MET for episode in after.episodes.values())
         unfinished = any(
-            action.is_whole and action.state in _TO_SEND and action.target == after.ref.id
+            action.is_whole and action.state in TO_SEND and action.target == after.ref.id
             for case in held.values()
             for action in case.actions.values()
         )
@@ -310,6 +311,8 @@ class Planner:
             decision = self._decide(case, sighting, visit)
             if decision is None:
                 return None
+            if decision.is_late:
+                log.info("a late delivery changes nothing", store=self.store.alias, subject=str(case.ref))
             case, look_at = decision.case, decision.look_at or look_at
             traces += decision.traces
         self._plan.traces += traces

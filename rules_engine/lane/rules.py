@@ -36,7 +36,7 @@ class Rules:
     def __init__(self, compile_: Compile) -> None:
         self._compile = compile_
         self._known: InForce | None = None
-        self._refused: int | None = None
+        self._misfit: int | None = None
         self.problem = ""
         self.refused = ""
 
@@ -51,12 +51,12 @@ class Rules:
         return self._adopt(found)
 
     def _adopt(self, found: Activation) -> InForce | None:
-        if found.id == self._refused:
+        if found.id == self._misfit:
             return None
         try:
             rulebook = self._compile(found.texts)
         except RulebookError as error:
-            self._refused, self._known = found.id, None
+            self._misfit, self._known = found.id, None
             first = error.problems[0]
             self.problem = (
                 f"the active rulebook does not fit this release or stores.yaml: {first.place}: {first.message}"

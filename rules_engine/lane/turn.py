@@ -41,8 +41,9 @@ from rules_engine.vendors.base import AnyVendor
 
 from .act import Actor, act
 from .calls import Calls, Health, NotNowError, Send
+from .due import open_since
 from .page import Page, take_page
-from .plan import Plan, Planner, open_since
+from .plan import Plan, Planner
 from .read import read_subjects
 from .rules import InForce, Rules
 
@@ -184,9 +185,10 @@ class Lane:
             except CallError as error:
                 calls.failed(error)
                 raise
-        # A shop that cannot be read is tried by the next call that is due.
+            log.info("the store is let in again", store=self._alias)
+        else:
+            log.info("the shop cannot be read, so the next call that is due tries it", store=self._alias)
         calls.succeeded()
-        log.info("the store is let in again", store=self._alias)
 
     # ------------------------------------------------------------------------------------ the turn
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from engine_world import B2B, WEB, Cut, World, rulebook
 
-from rules_engine.core.action import Reading, Request, Response
+from rules_engine.core.action import Interpretation, Reading, Request, Response
 from rules_engine.core.delivery import Delivery, Normalised, StoreAlias
 from rules_engine.core.errors import LaneLostError, RulebookError
 from rules_engine.core.holds import HoldState
@@ -197,6 +197,7 @@ class Odd(Ecwid):
 
     breaks_parse = False
     breaks_normalise = False
+    breaks_interpret = False
 
     def parse(self, request: Request, response: Response) -> Reading:
         """The reading, with a product that no rule can be judged on."""
@@ -209,6 +210,12 @@ class Odd(Ecwid):
         )
         return replace(reading, snapshots=tuple(shown))
 
+    def interpret(self, request: Request, response: Response) -> Interpretation:
+        """The meaning of the answer, unless the adapter has a fault."""
+        if Odd.breaks_interpret:
+            raise ValueError("a fault of the adapter")
+        return super().interpret(request, response)
+
     def normalise(self, delivery: Delivery) -> Normalised:
         """The delivery, unless it is about that product."""
         if Odd.breaks_normalise and RUNNER.encode() in delivery.body:
@@ -218,7 +225,7 @@ class Odd(Ecwid):
 
 @pytest.fixture(autouse=True)
 def _odd_is_well() -> None:
-    Odd.breaks_parse = Odd.breaks_normalise = False
+    Odd.breaks_parse = Odd.breaks_normalise = Odd.breaks_interpret = False
 
 
 def odd_world(path: Path) -> World:
@@ -391,3 +398,13 @@ async def test_without_rules_in_force_deliveries_wait(tmp_path: Path) -> None:
         await world.restart()
         await world.settle(within=timedelta(minutes=5))
         assert not is_featured(world, RUNNER)
+
+
+async def test_an_answer_that_the_adapter_fails_to_read_is_judged_by_the_next_read(tmp_path: Path) -> None:
+    async with odd_world(tmp_path) as world:
+        sell_out_both(world)
+        Odd.breaks_interpret = True
+        await world.settle()
+        assert (is_featured(world, RUNNER), is_featured(world, HILL)) == (False, False)
+        assert await world.dead() == []
+        assert len(world.web.writes) == 1

@@ -208,6 +208,20 @@ async def test_a_product_that_a_person_added_to_an_emptied_category_stays(tmp_pa
         assert world.members(KSA) == before
 
 
+async def test_a_category_whose_members_cannot_be_listed_is_emptied_later(tmp_path: Path) -> None:
+    async with World(tmp_path / "engine.db", only=(KSA,)) as world:
+        # Refused for good, when the categories are first listed and for the webhook.
+        world.ksa.faults = [Fault(status=400, where="read", path="/v1/products/", times=2)]
+        world.ksa.publish_category(GIFTS, False)
+        await world.settle()
+        assert world.members(KSA)[str(GIFTS)] == {PERFUME, VOUCHER}
+        await world.settle(within=timedelta(hours=2))
+        assert str(GIFTS) not in world.members(KSA)
+        world.ksa.publish_category(GIFTS, True)
+        await world.settle()
+        assert world.members(KSA)[str(GIFTS)] == {PERFUME, VOUCHER}
+
+
 async def test_a_category_is_emptied_in_one_call_only_when_its_members_were_just_read(tmp_path: Path) -> None:
     async with World(tmp_path / "engine.db", only=(KSA,)) as world:
         before = world.members(KSA)
