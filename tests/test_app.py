@@ -12,13 +12,16 @@ import httpx
 import pytest
 from engine_world import ENVIRONMENT, HOUSE
 
-from rules_engine.app import Engine, Outside, build
+from rules_engine.app import RESTART_AFTER, Engine, Outside, build
 from rules_engine.core.delivery import Delivery, DeliveryId, StoreAlias
 from rules_engine.core.errors import RulebookError, SettingsError
+from rules_engine.core.rule import RuleCode
 from rules_engine.database.arrivals import Arrival, insert, row_of
 from rules_engine.database.inbox import pending_by_store
 from rules_engine.database.lanes import load_lane, save_lane
 from rules_engine.database.rulebooks import active
+from rules_engine.dispatch.embedded import Embedded
+from rules_engine.dispatch.port import RunLane
 from rules_engine.sandbox import EcwidShop, ManualClock, numbered
 from rules_engine.settings import Settings
 
@@ -215,3 +218,44 @@ async def test_without_an_admin_token_there_are_no_metrics(place: Path, clock: M
     made = build(settings, environment=ENVIRONMENT, outside=Outside(now=clock), runs_lanes=False)
     async with running(made) as client:
         assert (await client.get("/metrics")).status_code == 404
+
+
+class FallsOnce(Embedded):
+    """Lanes that all break at the first start."""
+
+    starts = 0
+
+    async def serve(self, run_lane: RunLane) -> None:
+        """Break, and the next time be done at once."""
+        self.starts += 1
+        if self.starts == 1:
+            raise RuntimeError("nobody foresaw this")
+
+
+async def test_lanes_that_all_broke_are_started_again(place: Path, clock: ManualClock) -> None:
+    made = engine(place, clock)
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    lanes = FallsOnce(made.database, [WEB], now=clock)
+    made.dispatch, made.outside = lanes, Outside(now=clock, sleep=sleep)
+    await made._serve()
+    assert (lanes.starts, waits) == (2, [RESTART_AFTER])
+    made.database.close()
+
+
+async def test_rules_that_cannot_be_stored_are_refused_with_a_sentence(place: Path, clock: ManualClock) -> None:
+    made = engine(place, clock)
+    made.database.close()
+    assert await made.adopt_rules() is False
+    assert "could not be stored" in made.rules.refused
+
+
+async def test_rules_that_wait_for_a_name_are_shown(place: Path, clock: ManualClock) -> None:
+    made = engine(place, clock)
+    async with running(made) as client:
+        made.lanes[WEB].waiting_rules = {RuleCode("sold-out"): 'no category "Featurd"'}
+        ready = (await client.get("/readyz")).json()
+        assert ready["waiting_rules"] == {"web": {"sold-out": 'no category "Featurd"'}}

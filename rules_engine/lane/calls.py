@@ -16,7 +16,7 @@ from rules_engine.database.lanes import LaneColumns, LaneRow
 Send = Callable[[Request], Awaitable[Response]]
 """Makes one call. Raises `TemporaryError` when no answer came."""
 
-HIDDEN = b"***"
+HIDDEN = b"(hidden)"
 LONGEST_WAIT = timedelta(seconds=1)
 """A lane waits so long for a token; past that it returns and says when to wake it."""
 

@@ -33,7 +33,7 @@ def calls(body: bytes, secrets: Sequence[str]) -> Calls:
 
 async def test_what_a_shop_repeats_of_our_credentials_is_hidden() -> None:
     answer = await calls(b'{"errorMessage":"bad token secret_abcdef"}', ["secret_abcdef"]).send(Request("GET", "/"))
-    assert answer.body == b'{"errorMessage":"bad token ***"}'
+    assert answer.body == b'{"errorMessage":"bad token (hidden)"}'
 
 
 async def test_an_answer_without_credentials_is_left_as_it_is() -> None:
