@@ -91,12 +91,11 @@ def calls_table(rows: Sequence[Calls], products: int) -> Table:
         title_justify="left",
     )
     table.add_column("webhooks came")
-    for heading in ("reads", "writes", "calls", "of the naive calls"):
+    for heading in ("reads", "writes", "calls", "of the naive calls", "refused (429)"):
         table.add_column(heading, justify="right")
     for row in rows:
-        table.add_row(
-            row.title, f"{row.reads:,}", f"{row.writes:,}", f"{row.total:,}", f"{row.total / rows[0].total:.1%}"
-        )
+        part = f"{row.total / rows[0].total:.1%}"
+        table.add_row(row.title, f"{row.reads:,}", f"{row.writes:,}", f"{row.total:,}", part, f"{row.refused}")
     return table
 
 
