@@ -21,7 +21,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 LONGEST = 400
 
 ANYTHING = frozenset(
-    {"core", "vendors", "rulebook", "database", "metrics", "network", "logs", "settings", "receive", "lane"}
+    {"core", "vendors", "rulebook", "database", "metrics", "network", "logs", "settings", "receive", "lane", "preview"}
     | {"dispatch", "watch", "app", "commands", "sandbox"}
 )
 
@@ -36,6 +36,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "network": frozenset({"core"}),
     "receive": frozenset({"core", "vendors", "rulebook", "database", "metrics"}),
     "lane": frozenset({"core", "vendors", "rulebook", "database", "metrics"}),
+    "preview": frozenset({"core", "vendors", "rulebook", "database"}),
     "dispatch": frozenset({"core", "database", "lane"}),
     "sandbox": frozenset(),
     "watch": ANYTHING,

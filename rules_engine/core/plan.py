@@ -110,6 +110,21 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """Something to tell people: what a rule that notifies did. `target` is a name under `notify:` in stores.yaml.
+
+    `called` is what people call the subject: its name, else its SKU or id.
+    """
+
+    target: str
+    rule: RuleCode
+    subject: SubjectRef
+    called: str
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """Everything that the engine remembers about one subject of a store.
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
-from typing import NewType
+from typing import TYPE_CHECKING, NewType
 
 from .action import ActionKind
+from .clock import Hours
 from .condition import Condition
 from .delivery import StoreAlias
 from .problem import Place, Problem
 from .subject import SubjectKind
+
+if TYPE_CHECKING:
+    from .scenario import Scenario
 
 RuleCode = NewType("RuleCode", str)
 """A rule's identity: the key under `rules:`. Its holds hang on it."""
@@ -103,16 +108,46 @@ Target = Named | Identified | Under | Every
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """One line of `do`. `targets` is empty for what needs none."""
+    """One line of `do`. `targets` is empty for what needs none; `places` says where each of them stands."""
 
     kind: EffectKind
     targets: tuple[Target, ...] = ()
     place: Place | None = None
+    places: tuple[Place, ...] = ()
+
+
+FLAP_LIMIT = 3
+"""So many times within 24 hours a rule takes one product, unless it says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """What holds a rule back, and what it does besides, as far as one product tells.
+
+    `must_last` is how long the condition of a `while` rule has to hold before it takes. `at_most_every` is the least
+    time between two times that the rule acts on one product. `flap_limit` is how often it takes one product within 24
+    hours. `insists` takes again what a person put back. `hours` say when the rule may act, both ways. `fallbacks` are
+    the categories to which a product is added when the rule would leave it without any.
+    """
+
+    must_last: timedelta | None = None
+    at_most_every: timedelta | None = None
+    flap_limit: int = FLAP_LIMIT
+    insists: bool = False
+    hours: Hours | None = None
+    fallbacks: tuple[Named | Identified, ...] = ()
+
+
+NO_GUARDS = Guards()
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. `order` is its place in rule order: files by path, rules top to bottom; the earlier wins."""
+    """One rule. `order` is its place in rule order: files by path, rules top to bottom; the earlier wins.
+
+    `notifies` are the names, in stores.yaml, of those who are told when it acts. `formerly` are codes that it had
+    before: their holds are its own.
+    """
 
     code: RuleCode
     order: int
@@ -128,6 +163,9 @@ class Rule:
     because: str = ""
     afterwards: Afterwards = Afterwards.PUT_BACK
     acts_at_first_sight: bool = False
+    guards: Guards = NO_GUARDS
+    notifies: tuple[str, ...] = ()
+    formerly: tuple[RuleCode, ...] = ()
 
     @property
     def is_while(self) -> bool:
@@ -145,7 +183,7 @@ class Rulebook:
     """All rules in rule order, with the texts that they were compiled from (path → text) and their hash.
 
     `warnings` are worth saying but refuse nothing. `left_out` says for a rule without `stores:` which stores it does
-    not run for, and why.
+    not run for, and why. `scenarios` are the tests that stand beside the rules.
     """
 
     hash: RulebookHash
@@ -153,6 +191,7 @@ class Rulebook:
     texts: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
     left_out: Mapping[RuleCode, Mapping[StoreAlias, str]] = field(default_factory=dict)
+    scenarios: tuple[Scenario, ...] = ()
 
     def for_store(self, store: StoreAlias) -> tuple[Rule, ...]:
         """The rules that run for this store, in rule order."""

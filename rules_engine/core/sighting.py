@@ -10,7 +10,7 @@ from .condition import Document
 from .delivery import EventType, StoreAlias
 from .directory import Directory
 from .moments import Moment
-from .plan import Case, Episode, EpisodeKey, Trace
+from .plan import Case, Episode, EpisodeKey, Notice, Trace
 from .rule import Mode, Rule, RuleCode
 from .store import Capabilities
 from .subject import Snapshot, SubjectRef
@@ -73,7 +73,7 @@ class Decision:
     """What deciding came to: the case as it is to be remembered, with its open actions, and the traces that say why.
 
     `moments` are those of rules about categories, to be applied to the members. `look_at` is when the subject should
-    be looked at again, if nothing else happens.
+    be looked at again, if nothing else happens. `notices` are for people.
     """
 
     case: Case
@@ -81,6 +81,7 @@ class Decision:
     moments: tuple[Moment, ...] = ()
     look_at: datetime | None = None
     is_late: bool = False
+    notices: tuple[Notice, ...] = ()
 
 
 def document_of(fields: Fields, before: Fields | None, sighting: Sighting, context: Context) -> Document:

@@ -115,6 +115,19 @@ snapshots = sa.Table(
     sa.Column("is_gone", sa.Boolean, nullable=False, default=False),
 )
 
+history = sa.Table(
+    "history",
+    metadata,
+    sa.Column("store", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("revision", sa.Integer, primary_key=True, comment="of the snapshot as it was"),
+    sa.Column("until", Instant, nullable=False, index=True, comment="when it became another"),
+    sa.Column("was_gone", sa.Boolean, nullable=False, default=False),
+    sa.Column("fields", sa.JSON, nullable=False, comment="the values that the next one changed, as they were"),
+    sa.Column("absent", sa.JSON, nullable=False, comment="the names of fields that only the next one has"),
+)
+
 slots = sa.Table(
     "slots",
     metadata,
@@ -291,4 +304,29 @@ lanes = sa.Table(
     sa.Column("probe_at", Instant),
     sa.Column("last_turn_at", Instant),
     sa.Column("wake_at", Instant),
+)
+
+notices = sa.Table(
+    "notices",
+    metadata,
+    sa.Column("id", Serial, primary_key=True, autoincrement=True),
+    sa.Column("store", sa.Text, nullable=False),
+    sa.Column("target", sa.Text, nullable=False, comment="a name under notify: in stores.yaml"),
+    sa.Column("rule", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("called", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False, index=True),
+    sa.Column("state", sa.Text, nullable=False, comment="a NoticeState"),
+    sa.Column("due_at", Instant, nullable=False, comment="when it goes out, with the others of its rule"),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("sent_at", Instant),
+    sa.Column("reason", sa.Text, nullable=False, default=""),
+)
+sa.Index(
+    "ix_notices_waiting",
+    notices.c.due_at,
+    sqlite_where=notices.c.state == "waiting",
+    postgresql_where=notices.c.state == "waiting",
 )

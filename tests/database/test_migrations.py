@@ -42,7 +42,7 @@ def schema(connection: Connection) -> dict[str, str]:
 
 
 def test_the_revisions_make_the_tables_that_the_code_uses(url: str, database: Database) -> None:
-    assert migrate(url) == "0001"
+    assert migrate(url) == "0002"
     assert database.read_now(differences) == []
 
 
@@ -71,7 +71,7 @@ def test_two_that_migrate_at_once_both_find_it_done(url: str) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert done == ["0001", "0001"]
+    assert done == ["0002", "0002"]
 
 
 def test_a_database_of_a_later_release_is_refused_with_a_sentence(url: str, database: Database) -> None:
