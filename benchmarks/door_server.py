@@ -50,7 +50,7 @@ def main(kind: str, stores_path: str, database_url: str) -> None:
     """Serve until SIGTERM."""
     logs.configure(LogFormat.JSON, LogLevel.INFO)
     text = Path(stores_path).read_text(encoding="utf-8")
-    stores = load_stores(text, path=stores_path, vendors=VENDORS, environment=os.environ)
+    stores = load_stores(text, path=stores_path, vendors=VENDORS, environment=os.environ).stores
     migrate(database_url)
     database = Database.from_url(database_url)
     inbox = inbox_of(kind, database)

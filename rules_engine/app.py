@@ -6,7 +6,7 @@ import asyncio
 import os
 import random
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ from starlette.applications import Starlette
 from rules_engine.core.delivery import DeliveryId, StoreAlias
 from rules_engine.core.errors import DatabaseError, RulebookError, SettingsError
 from rules_engine.core.rule import Rulebook
-from rules_engine.core.store import Store
+from rules_engine.core.store import NotifyTarget, Store, StoresFile
 from rules_engine.database.engine import Database, migrate
 from rules_engine.database.inbox import Inbox
 from rules_engine.database.lanes import load_lanes, save_lane
@@ -56,8 +56,8 @@ def new_id() -> str:
     return uuid.uuid4().hex
 
 
-def open_stores(settings: Settings, environment: Mapping[str, str] | None) -> tuple[Store, ...]:
-    """The stores of stores.yaml. Raises `RulebookError` with every problem, or `SettingsError` without a file."""
+def open_stores(settings: Settings, environment: Mapping[str, str] | None) -> StoresFile:
+    """What stores.yaml says. Raises `RulebookError` with every problem, or `SettingsError` without a file."""
     path = Path(settings.stores)
     try:
         text = path.read_text(encoding="utf-8")
@@ -70,9 +70,9 @@ def open_stores(settings: Settings, environment: Mapping[str, str] | None) -> tu
     return load_stores(text, path=str(path), vendors=VENDORS, environment=environment)
 
 
-def compile_rules(texts: Mapping[str, str], stores: Sequence[Store]) -> Rulebook:
+def compile_rules(texts: Mapping[str, str], file: StoresFile) -> Rulebook:
     """The rulebook of these texts for these stores. Raises `RulebookError` with every problem."""
-    return compile_rulebook(texts, stores=stores, vendors=VENDORS)
+    return compile_rulebook(texts, stores=file.stores, vendors=VENDORS, notify=file.notify_names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,7 @@ class Engine:
 
     settings: Settings
     stores: tuple[Store, ...]
+    notify: tuple[NotifyTarget, ...]
     doors: Doors
     database: Database
     inbox: Inbox
@@ -110,7 +111,7 @@ class Engine:
         """Read the rule files and make them the active rules if they are valid; else say why, and run on as before."""
         folder = Path(self.settings.rules)
         try:
-            rulebook = compile_rules(read_rule_texts(folder), self.stores)
+            rulebook = compile_rules(read_rule_texts(folder), StoresFile(self.stores, self.notify))
         except RulebookError as error:
             first = error.problems[0]
             self.rules.refused = f"{first.place}: {first.message} ({error})"
@@ -193,7 +194,8 @@ def build(
     `send` replaces the network and `outside` time and randomness, for tests. Without `runs_lanes` it only receives.
     """
     outside = outside or Outside()
-    stores = open_stores(settings, environment)
+    file = open_stores(settings, environment)
+    stores = file.stores
     for store in stores:
         if store.missing:
             log.warning("a store is parked", store=store.alias, reason=store.parked_because)
@@ -203,7 +205,7 @@ def build(
     metrics = Metrics()
     dispatch = Embedded(database, [store.alias for store in stores], now=outside.now, sleep=outside.sleep)
     inbox = Inbox(database, on_accept=dispatch.ring)
-    rules = Rules(partial(compile_rules, stores=stores))
+    rules = Rules(partial(compile_rules, file=file))
     network = Network(now=outside.now, allow_private_hosts=settings.allow_private_hosts)
     lanes = {
         door.alias: Lane(
@@ -245,6 +247,7 @@ def build(
     engine = Engine(
         settings=settings,
         stores=stores,
+        notify=file.notify,
         doors=doors,
         database=database,
         inbox=inbox,

@@ -139,7 +139,7 @@ def shipped_rules() -> Mapping[str, str]:
 def stores() -> tuple[Store, ...]:
     """The stores of the demo."""
     text = (HOUSE / "rules" / "stores.yaml").read_text()
-    return load_stores(text, path="stores.yaml", vendors=VENDORS, environment=ENVIRONMENT)
+    return load_stores(text, path="stores.yaml", vendors=VENDORS, environment=ENVIRONMENT).stores
 
 
 @cache

@@ -67,7 +67,7 @@ def compiled(text: str) -> Rulebook:
     stores = (ROOT / "rules" / "stores.yaml").read_text(encoding="utf-8")
     path = text.splitlines()[0].removeprefix("# ")
     known = load_stores(stores, path="rules/stores.yaml", vendors=VENDORS, environment=None)
-    return compile_rulebook({path: text}, stores=known, vendors=VENDORS)
+    return compile_rulebook({path: text}, stores=known.stores, vendors=VENDORS, notify=known.notify_names)
 
 
 def commands() -> Iterator[str]:

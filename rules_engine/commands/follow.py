@@ -68,7 +68,7 @@ def _file_of(url: str) -> Path | None:
 
 def find_store(settings: Settings, alias: StoreAlias) -> Store:
     """The store of stores.yaml with this name, as this environment has it. Raises `SettingsError`."""
-    known = {each.alias: each for each in open_stores(settings, os.environ)}
+    known = {each.alias: each for each in open_stores(settings, os.environ).stores}
     if alias not in known:
         raise SettingsError(f"stores.yaml has no store {alias!r}; it has {', '.join(known)}.")
     return known[alias]
@@ -140,7 +140,8 @@ class _Follower:
 
     def _why_waiting(self, connection: sa.Connection) -> str:
         lane = load_lane(connection, self._store)
-        store = next((each for each in open_stores(self._settings, os.environ) if each.alias == self._store), None)
+        known = open_stores(self._settings, os.environ).stores
+        store = next((each for each in known if each.alias == self._store), None)
         if store is None:
             return f"stores.yaml has no store {self._store} any more, so nobody works for it."
         if store.missing:

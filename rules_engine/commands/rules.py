@@ -14,7 +14,7 @@ from rules_engine.app import compile_rules, open_stores
 from rules_engine.core.errors import RulebookError
 from rules_engine.core.problem import Problem, Severity
 from rules_engine.core.rule import Rulebook
-from rules_engine.core.store import Store
+from rules_engine.core.store import Store, StoresFile
 from rules_engine.rulebook import read_rule_texts
 from rules_engine.settings import Settings
 
@@ -80,19 +80,20 @@ def check_files() -> Checked:
     wanted = {name: os.environ.get(name, "") for name in ("RULES", "STORES")}
     settings = Settings.from_environment(wanted)
     problems: list[Problem] = []
-    stores: tuple[Store, ...] | None = None
+    file: StoresFile | None = None
     try:
-        stores = open_stores(settings, None)
+        file = open_stores(settings, None)
     except RulebookError as error:
         problems += error.problems
+    known = file or StoresFile()
     try:
-        rulebook = compile_rules(read_rule_texts(settings.rules), stores or ())
+        rulebook = compile_rules(read_rule_texts(settings.rules), known)
     except RulebookError as error:
-        problems += (problem for problem in error.problems if stores is not None or problem.code not in _ABOUT_STORES)
-        return Checked(tuple(problems), stores or ())
-    if stores is None:
+        problems += (problem for problem in error.problems if file is not None or problem.code not in _ABOUT_STORES)
+        return Checked(tuple(problems), known.stores)
+    if file is None:
         return Checked((*problems, *rulebook.warnings))
-    return Checked(rulebook.warnings, stores, rulebook)
+    return Checked(rulebook.warnings, known.stores, rulebook)
 
 
 def left_out(rulebook: Rulebook) -> dict[str, dict[str, str]]:

@@ -144,8 +144,9 @@ def release(*, as_json: AsJson = False) -> None:
     """
     with in_plain_words(as_json=as_json):
         settings = Settings.from_environment()
-        stores = open_stores(settings, os.environ)
-        rulebook = compile_rules(read_rule_texts(settings.rules), stores)
+        file = open_stores(settings, os.environ)
+        stores = file.stores
+        rulebook = compile_rules(read_rule_texts(settings.rules), file)
         revision = bring_up_to_date(settings.database_url)
         database = Database.from_url(settings.database_url)
         try:
@@ -160,6 +161,9 @@ def release(*, as_json: AsJson = False) -> None:
     for store in stores:
         if store.missing:
             complain(store.parked_because)
+    for target in file.notify:
+        if target.missing:
+            complain(target.silent_because)
     if as_json:
         say_json(
             {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -79,8 +79,8 @@ class Store:
     def secrets(self) -> tuple[str, ...]:
         """Everything secret in the settings that is long enough to be told from ordinary text."""
         found: list[str] = []
-        for name, field in type(self.settings).model_fields.items():
-            if any(isinstance(mark, SecretField) for mark in field.metadata):
+        for name, kind in type(self.settings).model_fields.items():
+            if any(isinstance(mark, SecretField) for mark in kind.metadata):
                 value = getattr(self.settings, name)
                 found += [value] if isinstance(value, str) else value or ()
         return tuple(secret for secret in found if len(secret) >= SHORTEST_SECRET)
@@ -92,6 +92,37 @@ class Store:
             return ""
         names = ", ".join(self.missing)
         return f"{self.alias} waits: set {names} in the environment and restart."
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyTarget:
+    """Somebody whom rules may tell what they did: a name for the URL of a Slack-compatible webhook.
+
+    Who has the URL can write there, so it is a secret. `missing` names the unset environment variable for which
+    nothing can be told.
+    """
+
+    name: str
+    url: str = field(repr=False)
+    missing: str = ""
+
+    @property
+    def silent_because(self) -> str:
+        """Why nothing can be told, in a sentence, or empty."""
+        return f"{self.name} is not told: set {self.missing} in the environment and restart." if self.missing else ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoresFile:
+    """What stores.yaml says: the stores, and whom rules may notify, each in its order."""
+
+    stores: tuple[Store, ...] = ()
+    notify: tuple[NotifyTarget, ...] = ()
+
+    @property
+    def notify_names(self) -> tuple[str, ...]:
+        """The names that rules may use after `notify:`."""
+        return tuple(target.name for target in self.notify)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,16 @@ _KEYS = ("meanings", "rules")
 
 
 def compile_rulebook(
-    texts: Mapping[str, str], *, stores: Sequence[Store], vendors: Mapping[str, VendorSpec]
+    texts: Mapping[str, str],
+    *,
+    stores: Sequence[Store],
+    vendors: Mapping[str, VendorSpec],
+    notify: Sequence[str] = (),
 ) -> Rulebook:
-    """The rulebook of all rule files (path → text), for these stores. Raises `RulebookError` with every problem."""
+    """The rulebook of all rule files (path → text), for these stores. Raises `RulebookError` with every problem.
+
+    `notify` are the names of those whom rules may tell what they did.
+    """
     report = Report()
     paths = sorted(texts)
     files: list[MapNode] = []
@@ -35,7 +42,7 @@ def compile_rulebook(
     conditions = Conditions(report, meanings, is_partial=len(files) < len(paths))
     for name in meanings:
         conditions.meaning(name)
-    rules = Rules(report, conditions, Effects(report), Fit(report, stores, vendors))
+    rules = Rules(report, conditions, Effects(report, notify), Fit(report, stores, vendors))
     compiled = _rules(files, rules, report)
     report.raise_if_any()
     return Rulebook(

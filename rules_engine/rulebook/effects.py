@@ -1,7 +1,8 @@
-"""The lines of `do` → effects with their targets."""
+"""The lines of `do` → effects with their targets, and who is told."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rules_engine.core.problem import Place
@@ -13,6 +14,8 @@ from .yaml import ListNode, MapNode, Node, ScalarNode
 
 CATEGORY_KINDS = frozenset({EffectKind.ADD_TO_CATEGORY, EffectKind.REMOVE_FROM_CATEGORY})
 MEMBERSHIP_KINDS = CATEGORY_KINDS | {EffectKind.EMPTY_CATEGORY}
+NOTIFY = "notify"
+"""The line of `do` that changes nothing in the shop: somebody is told."""
 _WITH_TARGET = CATEGORY_KINDS | {EffectKind.ASSIGN_BRAND}
 
 
@@ -25,23 +28,54 @@ class PlacedEffect:
     targets: tuple[tuple[Target, Place], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Do:
+    """What a rule does: its effects, and the names of those who are told."""
+
+    effects: tuple[PlacedEffect, ...] = ()
+    notifies: tuple[str, ...] = ()
+
+
 class Effects:
-    """Reads `do`."""
+    """Reads `do`. `notify` are the names of those whom stores.yaml lets rules tell."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, notify: Sequence[str] = ()) -> None:
         self._report = report
+        self._notify = tuple(notify)
 
-    def read(self, node: Node, about: SubjectKind) -> tuple[PlacedEffect, ...] | None:
-        """The effects; None if one is wrong, which is reported."""
+    def read(self, node: Node, about: SubjectKind) -> Do | None:
+        """What is to be done; None if a line is wrong, which is reported."""
         items = node.items if isinstance(node, ListNode) else (node,)
         if not items or (isinstance(node, ScalarNode) and node.is_null):
             self._report.error(node.place, "missing-value", "an action is missing here", f"one of {_known(about)}")
             return None
-        found = [self._effect(item, about) for item in items]
-        sound = [effect for effect in found if effect is not None]
-        return tuple(sound) if len(sound) == len(found) else None
+        found = [self._line(item, about) for item in items]
+        if None in found:
+            return None
+        effects = tuple(line for line in found if isinstance(line, PlacedEffect))
+        return Do(effects, tuple(dict.fromkeys(line for line in found if isinstance(line, str))))
 
-    def _effect(self, node: Node, about: SubjectKind) -> PlacedEffect | None:
+    def _line(self, node: Node, about: SubjectKind) -> PlacedEffect | str | None:
+        """An effect, or the name of somebody who is told."""
+        if isinstance(node, MapNode) and len(node.entries) == 1 and node.entries[0][0].text == NOTIFY:
+            return self._told(node.entries[0][1])
+        return self.effect(node, about)
+
+    def _told(self, node: Node) -> str | None:
+        name = node.get("webhook") if isinstance(node, MapNode) and len(node.entries) == 1 else None
+        if not isinstance(name, ScalarNode) or name.is_null or not name.text.strip():
+            said = "`notify` says whom to tell"
+            self._report.error(node.place, "wrong-shape", said, "write `- notify: {webhook: NAME}`")
+            return None
+        if name.text.strip() in self._notify:
+            return name.text.strip()
+        advice = "write `notify: {NAME: ${VARIABLE}}` in stores.yaml"
+        advice = advice if not self._notify else f"there are: {', '.join(self._notify)}"
+        self._report.unknown(name, "unknown-webhook", "`notify` of stores.yaml has no", self._notify, advice)
+        return None
+
+    def effect(self, node: Node, about: SubjectKind) -> PlacedEffect | None:
+        """One effect; None if it is wrong, which is reported."""
         if isinstance(node, ScalarNode):
             kind = self._kind(node, about)
             if kind in _WITH_TARGET:
@@ -63,12 +97,18 @@ class Effects:
         targets = self._targets(value, kind)
         if targets is None:
             return None
-        effect = Effect(kind, tuple(target for target, _ in targets), key.place)
+        places = tuple(place for _, place in targets)
+        effect = Effect(kind, tuple(target for target, _ in targets), key.place, places)
         return PlacedEffect(effect, key.place, targets)
 
     def _kind(self, node: ScalarNode, about: SubjectKind) -> EffectKind | None:
+        if node.text == NOTIFY:
+            self._report.error(
+                node.place, "missing-value", "`notify` says whom to tell", "write `- notify: {webhook: NAME}`"
+            )
+            return None
         if node.text not in set(EffectKind):
-            self._report.unknown(node, "unknown-action", "there is no action", EffectKind)
+            self._report.unknown(node, "unknown-action", "there is no action", [*EffectKind, NOTIFY])
             return None
         kind = EffectKind(node.text)
         if (kind is EffectKind.EMPTY_CATEGORY) == (about is SubjectKind.CATEGORY):
@@ -141,4 +181,5 @@ class Effects:
 
 def _known(about: SubjectKind) -> str:
     is_category = about is SubjectKind.CATEGORY
-    return ", ".join(kind for kind in EffectKind if (kind is EffectKind.EMPTY_CATEGORY) == is_category)
+    kinds = [kind.value for kind in EffectKind if (kind is EffectKind.EMPTY_CATEGORY) == is_category]
+    return ", ".join([*kinds, NOTIFY])

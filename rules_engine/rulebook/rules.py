@@ -13,7 +13,7 @@ from rules_engine.core.rule import Afterwards, Mode, Rule, RuleCode, Trigger
 from rules_engine.core.subject import SubjectKind
 
 from .conditions import Built, Conditions, Use
-from .effects import Effects, PlacedEffect
+from .effects import Do, Effects
 from .fit import Fit, Needs
 from .report import Report
 from .yaml import ListNode, MapNode, Node, ScalarNode
@@ -63,7 +63,7 @@ class Rules:
                 self._report.unknown(key, "unknown-key", "a rule has no key", KEYS)
         about = self._about(node)
         trigger = self._trigger(code, node)
-        effects = self._do(code, node, about or SubjectKind.PRODUCT)
+        do = self._do(code, node, about or SubjectKind.PRODUCT)
         conditions = [self._condition(node, key.text, about) for key, _ in node if key.text in set(Trigger)]
         condition = conditions[0] if conditions else None
         unless = self._condition(node, "unless", about)
@@ -73,14 +73,14 @@ class Rules:
         aliases = self._stores(node)
         title, because = self._text(node, "title"), self._text(node, "because")
         is_unless_wrong = node.key("unless") is not None and unless is None
-        if about is None or trigger is None or effects is None or condition is None or is_unless_wrong or mode is None:
+        if about is None or trigger is None or do is None or condition is None or is_unless_wrong or mode is None:
             return None
         if aliases is None and node.key("stores") is not None:
             return None
         uses = (*condition.uses, *(unless.uses if unless else ()))
         puts_back = trigger is Trigger.WHILE and afterwards is Afterwards.PUT_BACK
         says = node.key("afterwards") is not None
-        needs = Needs(code, about, trigger, effects, uses, puts_back=puts_back, says_afterwards=says)
+        needs = Needs(code, about, trigger, do.effects, uses, puts_back=puts_back, says_afterwards=says)
         return Rule(
             code=RuleCode(code.text),
             order=order,
@@ -88,7 +88,7 @@ class Rules:
             about=about,
             trigger=trigger,
             condition=condition.condition,
-            effects=tuple(placed.effect for placed in effects),
+            effects=tuple(placed.effect for placed in do.effects),
             stores=self._fitting_stores(needs, aliases),
             title=title,
             unless=unless.condition if unless else None,
@@ -96,6 +96,7 @@ class Rules:
             because=because,
             afterwards=afterwards,
             acts_at_first_sight=acts_at_first_sight,
+            notifies=do.notifies,
         )
 
     def _fitting_stores(self, needs: Needs, aliases: tuple[StoreAlias, ...] | None) -> tuple[StoreAlias, ...]:
@@ -129,7 +130,7 @@ class Rules:
         self._report.error(place, "two-triggers" if keys else "missing-key", said, advice)
         return None
 
-    def _do(self, code: ScalarNode, node: MapNode, about: SubjectKind) -> tuple[PlacedEffect, ...] | None:
+    def _do(self, code: ScalarNode, node: MapNode, about: SubjectKind) -> Do | None:
         value = node.get("do")
         if value is None:
             self._report.error(code.place, "missing-key", "the rule does nothing", "write `do:` and a list of actions")

@@ -1,12 +1,10 @@
-"""stores.yaml → stores: vendors, keys and addresses checked, secrets taken from the environment and never shown."""
+"""stores.yaml → stores and notify targets: everything checked, secrets taken from the environment and never shown."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from ipaddress import ip_address
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import ValidationError
@@ -15,13 +13,16 @@ from pydantic_core import ErrorDetails
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.explain import did_you_mean
 from rules_engine.core.problem import Place
-from rules_engine.core.store import Names, Store
+from rules_engine.core.store import Names, NotifyTarget, Store, StoresFile
 
+from .address import what_is_wrong_with_base_url
 from .masks import VARIABLE, is_secret, mask_all, mask_secrets, takes_list
+from .notify import NotifyTargets
 from .report import Report
 from .vendor import VendorSpec
 from .yaml import ListNode, MapNode, Node, ScalarNode, read_yaml
 
+_KEYS = ("stores", "notify")
 _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 Plain = str | bool | None | list[Any] | dict[str, Any]
@@ -34,21 +35,23 @@ def load_stores(
     path: str,
     vendors: Mapping[str, VendorSpec],
     environment: Mapping[str, str] | None,
-) -> tuple[Store, ...]:
-    """The stores of a stores.yaml, in its order. Raises `RulebookError` with every problem.
+) -> StoresFile:
+    """The stores of a stores.yaml and whom rules may notify, in its order. Raises `RulebookError` with every problem.
 
     `${NAME}` in a secret field is taken from `environment`; an unset one is noted in `Store.missing`, with an empty
-    secret, which no vendor accepts. Without an environment (offline) it stays as it is.
+    secret, which no vendor accepts, or in `NotifyTarget.missing`. Without an environment (offline) it stays as it is.
     """
     report = Report()
     report.add_file(path, text, mask_all)
     root = read_yaml(text, path=path, report=report)
     stores: tuple[Store, ...] = ()
+    notify: tuple[NotifyTarget, ...] = ()
     if root is not None:
         report.change_mask(path, mask_secrets(root, vendors))
         stores = _Loader(report, vendors, environment).load(root)
+        notify = NotifyTargets(report, environment).read(root)
     report.raise_if_any()
-    return stores
+    return StoresFile(stores, notify)
 
 
 class _Loader:
@@ -63,8 +66,8 @@ class _Loader:
         stores = root.get("stores") if isinstance(root, MapNode) else None
         if isinstance(root, MapNode):
             for key, _ in root:
-                if key.text != "stores":
-                    self._report.unknown(key, "unknown-key", "stores.yaml has no key", ["stores"])
+                if key.text not in _KEYS:
+                    self._report.unknown(key, "unknown-key", "stores.yaml has no key", _KEYS)
         if not isinstance(stores, MapNode) or not stores.entries:
             said = "there are no stores here"
             advice = "write `stores:` and below it, for each store, its name and its `vendor:`"
@@ -200,7 +203,7 @@ class _StoreReader:
         if not isinstance(node, ScalarNode) or node.is_null:
             self._error(node.place, "bad-base-url", "`base_url` is an address", "write `https://…`")
             return
-        said = _what_is_wrong_with(node.text)
+        said = what_is_wrong_with_base_url(node.text)
         if said:
             place = Place(node.place.path, node.place.line, node.place.column) if "@" in node.text else node.place
             self._error(place, "bad-base-url", said, "write scheme, host and port only: `https://shop.example`")
@@ -288,36 +291,3 @@ def _is_zone(name: str) -> bool:
     except (ValueError, OSError):
         return False
     return True
-
-
-def _what_is_wrong_with(address: str) -> str:
-    """Why an address cannot be a base URL, or empty."""
-    try:
-        parts = urlsplit(address)
-        _ = parts.port
-    except ValueError:
-        return "this is no address"
-    if not address.isascii() or re.search(r"[\s\x00-\x20\\]", address) or not parts.hostname:
-        return "this is no address"
-    if parts.username is not None or parts.password is not None:
-        return "user names and passwords do not stand in an address"
-    if parts.query or parts.fragment or "?" in address or "#" in address:
-        return "an address here has no `?` and no `#`"
-    if parts.path not in {"", "/"}:
-        return "an address here has no path: the vendor's own is added"
-    return _what_is_wrong_with_scheme(parts)
-
-
-def _what_is_wrong_with_scheme(parts: SplitResult) -> str:
-    if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
-        return ""
-    return "the address must begin with https:// (http:// only for this very machine)"
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -53,7 +53,7 @@ def shown(problem: Problem) -> Shown:
 
 @pytest.fixture(scope="session")
 def stores() -> tuple[Store, ...]:
-    return load_stores(STORES, path="rules/stores.yaml", vendors=VENDORS, environment={"T": "whsec_c2VjcmV0"})
+    return load_stores(STORES, path="rules/stores.yaml", vendors=VENDORS, environment={"T": "whsec_c2VjcmV0"}).stores
 
 
 @pytest.fixture(scope="session")

@@ -255,7 +255,7 @@ def test_the_hash_knows_paths_and_texts_but_not_their_order() -> None:
 
 def test_the_shipped_rulebook_is_valid_for_the_shipped_stores() -> None:
     text = read_text(SHIPPED / "stores.yaml")
-    stores = load_stores(text, path="rules/stores.yaml", vendors=VENDORS, environment=None)
+    stores = load_stores(text, path="rules/stores.yaml", vendors=VENDORS, environment=None).stores
     rulebook = compile_rulebook(read_rule_texts(SHIPPED), stores=stores, vendors=VENDORS)
     assert [store.alias for store in stores] == ["web", "ksa", "b2b", "brands"]
     assert {rule.code: rule.stores for rule in rulebook.rules} == {
@@ -347,7 +347,7 @@ def judged(rule: Rule) -> Truth:
 def test_any_text_is_a_rulebook_that_can_be_judged_or_a_rulebook_error(text: str) -> None:
     stores = load_stores(
         (SHIPPED / "stores.yaml").read_text("utf-8"), path="rules/stores.yaml", vendors=VENDORS, environment=None
-    )
+    ).stores
     try:
         rulebook = compile_rulebook({"rules/a.yaml": text}, stores=stores, vendors=VENDORS)
     except RulebookError as error:

@@ -22,27 +22,27 @@ Refused = Callable[[str], list[Problem]]
 
 
 def test_a_store_has_its_settings_and_secrets() -> None:
-    store = load_stores(WEB, path="s", vendors=VENDORS, environment={"T": "token", "C": "key"})[0]
+    store = load_stores(WEB, path="s", vendors=VENDORS, environment={"T": "token", "C": "key"}).stores[0]
     assert isinstance(store.settings, EcwidStore)
     assert (store.alias, store.settings.store_id, store.missing) == ("web", "0123", ())
     assert (store.settings.token, store.settings.client_secret) == ("token", ("key",))
 
 
 def test_an_unset_variable_parks_its_store_and_leaves_no_secret_that_could_sign() -> None:
-    store = load_stores(WEB, path="s", vendors=VENDORS, environment={"T": "token", "C": " "})[0]
+    store = load_stores(WEB, path="s", vendors=VENDORS, environment={"T": "token", "C": " "}).stores[0]
     assert store.missing == ("C",)
     assert store.settings.webhook_secrets == ()
 
 
 def test_offline_the_variables_stay_as_they_are() -> None:
-    store = load_stores(WEB, path="s", vendors=VENDORS, environment=None)[0]
+    store = load_stores(WEB, path="s", vendors=VENDORS, environment=None).stores[0]
     assert isinstance(store.settings, EcwidStore)
     assert (store.settings.token, store.missing) == ("${T}", ())
 
 
 def test_a_secret_may_be_a_list_while_it_is_changed() -> None:
     text = WEB.replace("client_secret: ${C}", "client_secret: [\"${NEW}\", '${C}']")
-    store = load_stores(text, path="s", vendors=VENDORS, environment={"T": "t", "C": "old", "NEW": "new"})[0]
+    store = load_stores(text, path="s", vendors=VENDORS, environment={"T": "t", "C": "old", "NEW": "new"}).stores[0]
     assert store.settings.webhook_secrets == ("new", "old")
 
 
@@ -90,7 +90,7 @@ def test_an_error_names_its_place_and_what_to_write(
 )
 def test_https_and_this_machine_are_addresses(url: str) -> None:
     text = WEB + f"    base_url: {url}\n"
-    assert load_stores(text, path="s", vendors=VENDORS, environment={})[0].settings.base_url == url
+    assert load_stores(text, path="s", vendors=VENDORS, environment={}).stores[0].settings.base_url == url
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_any_text_is_stores_or_a_rulebook_error(text: str) -> None:
         except RulebookError as error:
             assert_rendered(error)
         else:
-            assert found
+            assert found.stores
 
 
 def assert_rendered(error: RulebookError) -> None:
