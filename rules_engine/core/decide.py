@@ -89,4 +89,5 @@ def _decide_category(case: Case, sighting: Sighting, context: Context) -> Decisi
         episodes={**case.episodes, **{(each.rule.code, case.ref): each.episode for each in judged if each.episode}},
     )
     traces = (each.trace(case.ref, sighting.at, caused_by=sighting.caused_by, is_changed=changed) for each in judged)
-    return Decision(done, tuple(trace for trace in traces if trace), moments)
+    truths = {each.rule.code: each.finding.truth for each in judged}
+    return Decision(done, tuple(trace for trace in traces if trace), moments, truths=truths)

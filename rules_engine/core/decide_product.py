@@ -360,7 +360,9 @@ class _Turn:
             actions=actions,
         )
         looks = [each.look_at for each in self.slots.values() if each.look_at]
-        return Decision(case, self._traces(judged, is_changed=changed), look_at=min(looks, default=None))
+        truths = {each.rule.code: each.finding.truth for each in judged}
+        traces = self._traces(judged, is_changed=changed)
+        return Decision(case, traces, look_at=min(looks, default=None), truths=truths)
 
     def _traces(self, judged: list[Judged], *, is_changed: bool) -> tuple[Trace, ...]:
         did: dict[RuleCode, list[str]] = {}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from .condition import Document
+from .condition import Document, Truth
 from .delivery import EventType, StoreAlias
 from .directory import Directory
 from .moments import Moment
@@ -73,7 +73,8 @@ class Decision:
     """What deciding came to: the case as it is to be remembered, with its open actions, and the traces that say why.
 
     `moments` are those of rules about categories, to be applied to the members. `look_at` is when the subject should
-    be looked at again, if nothing else happens. `notices` are for people.
+    be looked at again, if nothing else happens. `notices` are for people. `truths` say how the condition of every rule
+    that was judged stands.
     """
 
     case: Case
@@ -82,6 +83,7 @@ class Decision:
     look_at: datetime | None = None
     is_late: bool = False
     notices: tuple[Notice, ...] = ()
+    truths: Mapping[RuleCode, Truth] = field(default_factory=dict)
 
 
 def document_of(fields: Fields, before: Fields | None, sighting: Sighting, context: Context) -> Document:
