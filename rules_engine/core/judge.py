@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from .action import Aspect, SlotRef, SlotValue
 from .claims import Claim
@@ -139,6 +139,16 @@ def _is_moment(rule: Rule, document: Document, before_at: datetime, truth: Truth
         now=before_at.astimezone(document.now.tzinfo),
     )
     return whole_condition(rule, earlier, transitions=Truth.UNMET).truth is Truth.UNMET
+
+
+def ripens_at(rule: Rule, episode: Episode) -> datetime:
+    """From when on the rule may take in this stretch: its start, later by what the rule says that it `must_last`."""
+    return episode.since + (rule.guards.must_last or timedelta(0))
+
+
+def is_ripe(rule: Rule, episode: Episode, at: datetime) -> bool:
+    """Whether the stretch runs and has lasted as long as the rule asks for."""
+    return episode.truth is Truth.MET and at >= ripens_at(rule, episode)
 
 
 def whole_condition(rule: Rule, document: Document, *, transitions: Truth | None = None) -> Finding:

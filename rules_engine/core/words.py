@@ -44,6 +44,8 @@ class Word(StrEnum):
     MATCHES = "matches"
     EMPTY = "empty"
     NOT_EMPTY = "not_empty"
+    NEWER_THAN = "newer_than"
+    OLDER_THAN = "older_than"
 
 
 class Change(StrEnum):
@@ -289,6 +291,8 @@ _PHRASES = {
     Word.MATCHES: "match {}",
     Word.EMPTY: "be empty",
     Word.NOT_EMPTY: "not be empty",
+    Word.NEWER_THAN: "be newer than {}",
+    Word.OLDER_THAN: "be older than {}",
     Change.BECOMES: "become {}",
     Change.WAS: "have been {} and be so no more",
     Change.CHANGES: "change",
