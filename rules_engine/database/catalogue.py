@@ -7,10 +7,13 @@ import sqlalchemy as sa
 from rules_engine.core.action import Aspect
 from rules_engine.core.condition import Truth
 from rules_engine.core.delivery import StoreAlias
+from rules_engine.core.directory import Directory
 from rules_engine.core.plan import Episode, EpisodeKey, PlannedAction
 from rules_engine.core.rule import RuleCode
+from rules_engine.core.store import Capabilities, Store
 from rules_engine.core.subject import SubjectKind, SubjectRef, product
 
+from .ledger import categories
 from .rows import OPEN_ACTIONS, action_from_row
 from .tables import actions, episodes, holds, snapshots
 
@@ -36,6 +39,16 @@ def _subjects(connection: sa.Connection, store: StoreAlias, kind: SubjectKind, *
         snapshots.c.store == store, snapshots.c.kind == kind.value, snapshots.c.is_gone.is_(is_gone)
     )
     return [SubjectRef(kind, id_) for id_ in connection.execute(query.order_by(snapshots.c.id)).scalars()]
+
+
+def load_directory(connection: sa.Connection, store: Store, capabilities: Capabilities) -> Directory:
+    """The store's names and ids, from its categories as last seen and the names of stores.yaml."""
+    return Directory.from_snapshots(
+        categories(connection, store.alias),
+        names=store.settings.names,
+        gone=gone_categories(connection, store.alias),
+        brands_are_names=capabilities.brands_are_names,
+    )
 
 
 def category_episodes(connection: sa.Connection, store: StoreAlias) -> dict[EpisodeKey, Episode]:

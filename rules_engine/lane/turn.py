@@ -20,7 +20,7 @@ from rules_engine.core.judge import unknown_name
 from rules_engine.core.rule import RuleCode
 from rules_engine.core.store import Store
 from rules_engine.core.subject import ALL, SubjectKind, category
-from rules_engine.database.catalogue import gone_categories, known_subjects, products_of_slot
+from rules_engine.database.catalogue import known_subjects, load_directory, products_of_slot
 from rules_engine.database.engine import Database
 from rules_engine.database.inbox import mark_planned, set_aside
 from rules_engine.database.lanes import (
@@ -34,7 +34,7 @@ from rules_engine.database.lanes import (
     save_lane,
     schedule_looks,
 )
-from rules_engine.database.ledger import add_traces, categories, save_case
+from rules_engine.database.ledger import add_traces, save_case
 from rules_engine.database.rulebooks import check_activation
 from rules_engine.metrics import Metrics
 from rules_engine.vendors.base import AnyVendor
@@ -289,12 +289,7 @@ class Lane:
         return can and (self._listed_at is None or self.now() - self._listed_at > LIST_EVERY)
 
     def _load_directory(self, connection: Connection) -> Directory:
-        return Directory.from_snapshots(
-            categories(connection, self._alias),
-            names=self.store.settings.names,
-            gone=gone_categories(connection, self._alias),
-            brands_are_names=self.vendor.CAPABILITIES.brands_are_names,
-        )
+        return load_directory(connection, self.store, self.vendor.CAPABILITIES)
 
     async def _list_categories(self, tenure: Tenure, calls: Calls, in_force: InForce) -> None:
         """List the store's categories: names need them, rules about them are judged, and what is gone is found."""
