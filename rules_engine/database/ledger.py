@@ -18,6 +18,7 @@ from rules_engine.core.plan import ActionState, Case, Episode, EpisodeKey, Plann
 from rules_engine.core.rule import RulebookHash, RuleCode
 from rules_engine.core.subject import Snapshot, SubjectKind, SubjectRef
 
+from . import history
 from .rows import (
     OPEN_ACTIONS,
     OPEN_HOLDS,
@@ -218,8 +219,14 @@ def _save_snapshot(connection: sa.Connection, store: StoreAlias, before: Case, a
     known = (after.snapshot, after.revision, after.seen_at, after.is_gone)
     if known == (before.snapshot, before.revision, before.seen_at, before.is_gone):
         return
+    revision = after.revision
+    if history.is_another(before, after):
+        # A revision names one state, also where deciding saw no change: in `raw`, in a time, or in being gone.
+        revision = max(after.revision, before.revision + 1)
+        until = now if after.seen_at is None or after.seen_at == before.seen_at else after.seen_at
+        history.keep(connection, store, before, after, until=until)
     row = _snapshot_columns(store, after.ref, after.snapshot)
-    row |= {"revision": after.revision, "seen_at": after.seen_at or now, "is_gone": after.is_gone}
+    row |= {"revision": revision, "seen_at": after.seen_at or now, "is_gone": after.is_gone}
     upsert(connection, snapshots, [row])
 
 

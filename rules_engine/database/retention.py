@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.plan import ActionState
 from rules_engine.database.arrivals import DeliveryState
-from rules_engine.database.tables import actions, attempts, deliveries, holds, traces
+from rules_engine.database.tables import actions, attempts, deliveries, history, holds, traces
 
 STEP = 5_000
 """Rows of a kind that one transaction forgets at most, so that no webhook waits for it."""
@@ -42,11 +42,12 @@ class Pruned:
     traces: int = 0
     attempts: int = 0
     holds: int = 0
+    history: int = 0
 
     @property
     def is_complete(self) -> bool:
         """Whether nothing is left to forget; otherwise another step, in a transaction of its own, goes on."""
-        return max(self.bodies, self.deliveries, self.traces, self.attempts, self.holds) < STEP
+        return max(self.bodies, self.deliveries, self.traces, self.attempts, self.holds, self.history) < STEP
 
 
 def prune(
@@ -65,6 +66,7 @@ def prune(
             connection, attempts.c.id, (attempts.c.started_at < now - retention.records) & ~_is_still_judged
         ),
         holds=_delete(connection, holds.c.id, holds.c.ended_at < now - retention.ended_holds),
+        history=_prune_history(connection, now - retention.records),
     )
 
 
@@ -91,6 +93,12 @@ def _prune_bodies(connection: Connection, now: datetime, retention: Retention, b
         .limit(STEP)
     )
     return connection.execute(deliveries.update().where(deliveries.c.seq.in_(oldest)).values(body=None)).rowcount
+
+
+def _prune_history(connection: Connection, before: datetime) -> int:
+    key = sa.tuple_(*history.primary_key)
+    oldest = sa.select(*history.primary_key).where(history.c.until < before).order_by(history.c.until).limit(STEP)
+    return connection.execute(sa.delete(history).where(key.in_(oldest))).rowcount
 
 
 def _delete(connection: Connection, key: sa.Column[int], is_old: sa.ColumnElement[bool]) -> int:

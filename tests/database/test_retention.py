@@ -16,7 +16,7 @@ from rules_engine.database import retention as forgetting
 from rules_engine.database.arrivals import Arrival, DeliveryState, insert, row_of
 from rules_engine.database.engine import Database
 from rules_engine.database.retention import Pruned, Retention, prune
-from rules_engine.database.tables import Instant, actions, attempts, deliveries, holds, metadata, traces
+from rules_engine.database.tables import Instant, actions, attempts, deliveries, history, holds, metadata, traces
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -106,6 +106,13 @@ def test_traces_go_after_thirty_days(database: Database) -> None:
     assert left(database, traces.c.rule) == ["young"]
 
 
+def test_how_things_were_goes_with_the_traces(database: Database) -> None:
+    add(database, history, id="old", until=NOW - 30 * DAY - timedelta(seconds=1))
+    add(database, history, id="young", until=NOW - 30 * DAY)
+    assert pruned(database) == Pruned(history=1)
+    assert left(database, history.c.id) == ["young"]
+
+
 @pytest.mark.parametrize("state", ActionState)
 def test_attempts_go_after_thirty_days_unless_their_action_is_still_to_be_judged(
     database: Database, state: ActionState
@@ -134,6 +141,11 @@ def test_one_step_forgets_five_thousand_and_says_that_more_is_left(database: Dat
     assert (first.traces, first.is_complete) == (5000, False)
     second = pruned(database)
     assert (second.traces, second.is_complete) == (1, True)
+
+
+@pytest.mark.parametrize("kind", ["bodies", "deliveries", "traces", "attempts", "holds", "history"])
+def test_a_full_step_of_any_kind_is_followed_by_another(kind: str) -> None:
+    assert not Pruned(**{kind: forgetting.STEP}).is_complete
 
 
 def test_what_is_too_old_is_found_without_reading_through_a_table(database: Database) -> None:
