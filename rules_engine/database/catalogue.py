@@ -83,3 +83,28 @@ def actions_of_target(connection: sa.Connection, store: StoreAlias, target: str)
         actions.c.store == store, actions.c.target == target, actions.c.state.in_(OPEN_ACTIONS)
     )
     return [action_from_row(row) for row in connection.execute(query.order_by(actions.c.seq))]
+
+
+def held_by_rule(connection: sa.Connection, store: StoreAlias) -> dict[RuleCode, int]:
+    """Of how many products each rule holds something now, also rules that are gone."""
+    query = (
+        sa.select(holds.c.rule, sa.func.count(holds.c.product.distinct()))
+        .where(holds.c.store == store, holds.c.ended_at.is_(None))
+        .group_by(holds.c.rule)
+        .order_by(holds.c.rule)
+    )
+    return {RuleCode(rule): count for rule, count in connection.execute(query)}
+
+
+def has_taken_from(
+    connection: sa.Connection, store: StoreAlias, rule: RuleCode, subject: SubjectRef, *, episode: int
+) -> bool:
+    """Whether a rule holds or held anything of any product in this stretch of a subject, such as a category."""
+    of_stretch = (
+        holds.c.store == store,
+        holds.c.rule == rule,
+        holds.c.subject_kind == subject.kind.value,
+        holds.c.subject_id == subject.id,
+        holds.c.episode == episode,
+    )
+    return connection.execute(sa.select(sa.exists().where(*of_stretch))).scalar_one() is True

@@ -2,38 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
 
-from rules_engine.core.action import ActionKind
-from rules_engine.core.condition import Truth
 from rules_engine.core.decide import decide
 from rules_engine.core.delivery import DeliveryId, EventType
 from rules_engine.core.directory import Directory
 from rules_engine.core.errors import PermanentError
 from rules_engine.core.moments import Moment
 from rules_engine.core.outcome import answered
-from rules_engine.core.plan import ActionState, Case, Episode, EpisodeKey, Step, Trace
+from rules_engine.core.plan import Case, Episode, EpisodeKey, Notice, Trace
 from rules_engine.core.rule import Rule
 from rules_engine.core.sighting import Context, Decision, Sighting
 from rules_engine.core.store import Store
 from rules_engine.core.subject import ALL, ProductId, Snapshot, SubjectKind, SubjectRef, category, product
 from rules_engine.database.catalogue import actions_of_target, category_episodes, known_categories
 from rules_engine.database.engine import Database
-from rules_engine.database.ledger import held_products, load_cases
+from rules_engine.database.ledger import load_cases
 from rules_engine.vendors.base import AnyVendor
 
-from .due import TO_SEND
+from .members import Members, Read, why_look
 from .page import Page, Visit
 from .read import Seen
 
 log = structlog.stdlib.get_logger(__name__)
 
-Read = Callable[[Sequence[SubjectRef]], Awaitable[Seen]]
+
+@dataclass(frozen=True, slots=True)
+class LaterLook:
+    """When a subject is to be looked at again, and why."""
+
+    due_at: datetime
+    reason: str
 
 
 @dataclass(slots=True)
@@ -42,12 +46,14 @@ class Plan:
 
     `products` may have actions to send. `set_aside` are deliveries that could not be decided, `failed` subjects that
     could not be read or decided, each with its reason. `looks` say when a subject is to be looked at again. `members`
-    are the products of the categories of which this turn read them all, by the category's id.
+    are the products of the categories of which this turn read them all, by the category's id. `notices` are for
+    people.
     """
 
     cases: list[tuple[Case, Case]] = field(default_factory=list)
     traces: list[Trace] = field(default_factory=list)
-    looks: dict[SubjectRef, datetime] = field(default_factory=dict)
+    notices: list[Notice] = field(default_factory=list)
+    looks: dict[SubjectRef, LaterLook] = field(default_factory=dict)
     set_aside: dict[DeliveryId, str] = field(default_factory=dict)
     failed: dict[SubjectRef, str] = field(default_factory=dict)
     gone_categories: list[SubjectRef] = field(default_factory=list)
@@ -81,6 +87,7 @@ class Planner:
     now: Callable[[], datetime]
     lag: timedelta
     _plan: Plan = field(default_factory=Plan, init=False)
+    _members: Members = field(init=False)
     _moments: list[Moment] = field(default_factory=list, init=False)
     _stretches: dict[EpisodeKey, Episode] = field(default_factory=dict, init=False)
 
@@ -102,7 +109,8 @@ class Planner:
         products = {visit.ref: visit for visit in kinds[SubjectKind.PRODUCT]}
         # A shop may show another product than the one that was asked for: a variant's parent.
         products |= {ref: Visit(ref) for ref in seen.snapshots if ref.kind is SubjectKind.PRODUCT and ref not in visits}
-        await self._decide_products(products, await self._with_members(products, seen))
+        asked = {visit.ref for visit in visits.values() if visit.look is not None}
+        await self._decide_products(products, await self._with_members(products, seen, asked))
         return self._plan
 
     async def plan_categories(self) -> Plan:
@@ -123,7 +131,8 @@ class Planner:
         return self._plan
 
     async def _begin(self) -> None:
-        self._plan, self._moments = Plan(), []
+        self._members = Members(self.store, self.vendor, self.database, self.read, self.rules)
+        self._plan, self._moments = Plan(members=self._members.known), []
         self._stretches = await self.database.read(partial(category_episodes, store=self.store.alias))
 
     # ------------------------------------------------------------------------------------ read
@@ -169,7 +178,7 @@ class Planner:
             if decision is None:
                 continue
             self._plan.cases.append((before, decision.case))
-            self._plan.traces += decision.traces
+            self._count(decision)
             self._moments += decision.moments
             self._stretches |= {key: e for key, e in decision.case.episodes.items() if key[1] == visit.ref}
             if decision.case.is_gone and not before.is_gone:
@@ -211,82 +220,29 @@ class Planner:
 
     # ------------------------------------------------------------------------------------ products
 
-    async def _with_members(self, products: dict[SubjectRef, Visit], seen: Seen) -> Seen:
+    async def _with_members(
+        self, products: dict[SubjectRef, Visit], seen: Seen, asked: Collection[SubjectRef] = ()
+    ) -> Seen:
         """Read the products that rules about categories want something of, and add them to the turn."""
-        if not any(rule.about is SubjectKind.CATEGORY for rule in self.rules):
-            return seen
-        wanted: dict[SubjectRef, None] = {}
-        needs_all: list[str] = []
-        for before, after in self._plan.cases:
-            if after.ref.kind is not SubjectKind.CATEGORY:
-                continue
-            held = await self.database.read(partial(held_products, store=self.store.alias, subject=after.ref))
-            if self._turned(before, after) or any(m.subject == after.ref for m in self._moments):
-                wanted |= dict.fromkeys(held)
-            if self._is_to_be_emptied(before, after, await self._load(held)):
-                members = (after.snapshot.fields if after.snapshot else {}).get("member_ids")
-                if members is None:
-                    needs_all.append(after.ref.id)
-                else:
-                    wanted |= dict.fromkeys(product(id_) for id_ in members)
-                    self._plan.members[after.ref.id] = frozenset(members)
-        if needs_all and self.vendor.CAPABILITIES.can_list:
-            wanted |= dict.fromkeys(await self._list_members(needs_all, seen))
-        unread = [ref for ref in wanted if ref not in seen.snapshots and ref not in seen.missing]
-        if unread and self.vendor.CAPABILITIES.can_read:
-            seen.merge(await self.read(unread))
-        for ref in wanted:
+        for ref in await self._members.find(self._plan.cases, self._moments, asked, seen):
             products.setdefault(ref, Visit(ref))
+        self._take_back(self._members.unlisted)
         return seen
 
-    async def _list_members(self, ids: Sequence[str], seen: Seen) -> list[SubjectRef]:
-        """The members of these categories, by a list of all products: no filter by category is documented."""
-        everything = await self.read([product(ALL)])
-        seen.merge(everything)
-        is_whole = SubjectKind.PRODUCT in everything.listed
-        found: list[SubjectRef] = []
-        for id_ in ids:
-            members = [ref for ref, s in everything.snapshots.items() if id_ in s.fields.get("category_ids", ())]
-            found += members
-            if is_whole:
-                self._plan.members[id_] = frozenset(ref.id for ref in members)
-        if not is_whole:
-            self._take_back(ids, everything.failed.get(product(ALL), "the shop's products cannot be listed"))
-        return found
-
-    def _take_back(self, ids: Iterable[str], reason: str) -> None:
+    def _take_back(self, refs: Mapping[SubjectRef, str]) -> None:
         """Nothing counts that was decided of these categories, whose members cannot be read: they are tried later."""
-        refs = {category(id_) for id_ in ids}
-        log.error("categories are set aside", store=self.store.alias, categories=sorted(map(str, refs)), reason=reason)
+        for ref, reason in refs.items():
+            log.error("a category is set aside", store=self.store.alias, subject=str(ref), reason=reason)
         for before, after in self._plan.cases:
             if after.ref in refs:
                 kept = {key: episode for key, episode in self._stretches.items() if key[1] != after.ref}
                 self._stretches = {**kept, **before.episodes}
         self._plan.cases = [pair for pair in self._plan.cases if pair[1].ref not in refs]
         self._plan.traces = [trace for trace in self._plan.traces if trace.subject not in refs]
+        self._plan.notices = [notice for notice in self._plan.notices if notice.subject not in refs]
+        self._plan.looks = {ref: look for ref, look in self._plan.looks.items() if ref not in refs}
         self._moments = [moment for moment in self._moments if moment.subject not in refs]
-        self._plan.failed |= dict.fromkeys(refs, reason)
-
-    def _turned(self, before: Case, after: Case) -> bool:
-        """Whether a rule about the category began or ended to hold in this turn, or the category vanished."""
-        return after.is_gone != before.is_gone or any(
-            (before.episodes.get(key) is None or before.episodes[key].truth is not episode.truth)
-            for key, episode in after.episodes.items()
-        )
-
-    def _is_to_be_emptied(self, before: Case, after: Case, held: Mapping[SubjectRef, Case]) -> bool:
-        """Whether the members of the category must be known now: a rule began to empty it, or has not finished."""
-        if after.is_gone:
-            return False
-        if any(moment.subject == after.ref for moment in self._moments):
-            return True
-        met = any(episode.truth is Truth.MET for episode in after.episodes.values())
-        unfinished = any(
-            action.is_whole and action.state in TO_SEND and action.target == after.ref.id
-            for case in held.values()
-            for action in case.actions.values()
-        )
-        return met and (self._turned(before, after) or unfinished)
+        self._plan.failed |= refs
 
     async def _decide_products(self, visits: Mapping[SubjectRef, Visit], seen: Seen) -> None:
         cases = await self._load(visits)
@@ -299,47 +255,24 @@ class Planner:
             case = self._decide_product(planned.get(ref, cases[ref]), visit, seen)
             if case is not None:
                 decided[ref] = case
-        self._mark_whole(decided)
+        decided = self._members.mark_whole(decided)
         self._plan.cases = [pair for pair in self._plan.cases if pair[1].ref not in decided]
         self._plan.cases += [(cases[ref], case) for ref, case in decided.items()]
 
     def _decide_product(self, case: Case, visit: Visit, seen: Seen) -> Case | None:
         """The case after everything that was seen, or None when deciding broke: then nothing of the visit counts."""
-        traces: list[Trace] = []
-        look_at: datetime | None = None
+        decisions: list[Decision] = []
         for sighting in self._sightings(visit, seen):
             decision = self._decide(case, sighting, visit)
             if decision is None:
                 return None
             if decision.is_late:
                 log.info("a late delivery changes nothing", store=self.store.alias, subject=str(case.ref))
-            case, look_at = decision.case, decision.look_at or look_at
-            traces += decision.traces
-        self._plan.traces += traces
-        if look_at is not None:
-            self._plan.looks[case.ref] = look_at
+            case = decision.case
+            decisions.append(decision)
+        for decision in decisions:
+            self._count(decision)
         return case
-
-    def _mark_whole(self, decided: dict[SubjectRef, Case]) -> None:
-        """Mark the actions that together take every member out of a category, as read in this very turn."""
-        if not self.vendor.CAPABILITIES.empties_whole:
-            return
-        rules = {rule.code for rule in self.rules if rule.about is SubjectKind.CATEGORY}
-        for id_, members in self._plan.members.items():
-            taking = {
-                key: (ref, action)
-                for ref, case in decided.items()
-                for key, action in case.actions.items()
-                if action.kind is ActionKind.REMOVE_FROM_CATEGORY
-                and action.target == id_
-                and action.state in {ActionState.PENDING, ActionState.WAITING}
-                and action.step is not Step.GIVE_BACK
-                and action.rules[0] in rules
-            }
-            is_whole = bool(members) and {ref.id for ref, _ in taking.values()} == members
-            for key, (ref, action) in taking.items():
-                actions = {**decided[ref].actions, key: replace(action, is_whole=is_whole)}
-                decided[ref] = replace(decided[ref], actions=actions)
 
     # ------------------------------------------------------------------------------------ decide
 
@@ -375,6 +308,14 @@ class Planner:
             event_time=visit.event_time,
             caused_by=visit.caused_by,
         )
+
+    def _count(self, decision: Decision) -> None:
+        """Let a decision count: what it says goes into the plan."""
+        ref = decision.case.ref
+        self._plan.traces += decision.traces
+        self._plan.notices += decision.notices
+        if decision.look_at is not None:
+            self._plan.looks[ref] = LaterLook(decision.look_at, why_look(decision.case, decision.look_at, self.rules))
 
     def _decide(self, case: Case, sighting: Sighting, visit: Visit) -> Decision | None:
         """The decision; a subject that breaks it is set aside alone, with its deliveries."""

@@ -265,8 +265,8 @@ class Lane:
             due_at = open_since(after, now=now, top=self.vendor.CAPABILITIES.promotes_to)
             if due_at is not None:
                 schedule_looks(connection, self._alias, [after.ref], due_at=due_at, reason="an open action")
-        for ref, due_at in plan.looks.items():
-            schedule_looks(connection, self._alias, [ref], due_at=due_at, reason="what we did is to be seen")
+        for ref, look in plan.looks.items():
+            schedule_looks(connection, self._alias, [ref], due_at=look.due_at, reason=look.reason)
         for ref, reason in plan.failed.items():
             postpone_look(connection, self._alias, ref, due_at=now + SET_ASIDE_FOR, reason=reason)
         for ref in plan.gone_categories:
