@@ -1,17 +1,35 @@
-"""Hypothesis strategies for what the engine remembers, shared by all tests."""
+"""Hypothesis strategies for what the engine remembers and what conditions see, shared by all tests."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 from hypothesis import strategies as st
 
 from rules_engine.core.action import ActionKey, ActionKind, Aspect, SlotRef
-from rules_engine.core.condition import Truth
+from rules_engine.core.condition import (
+    All,
+    AnyOf,
+    Change,
+    Condition,
+    Document,
+    Emptiness,
+    Expression,
+    Happens,
+    Meaning,
+    NoneOf,
+    Test,
+    Transition,
+    Truth,
+    Value,
+    Word,
+    Written,
+)
+from rules_engine.core.delivery import EventType, StoreAlias
 from rules_engine.core.holds import Hold, HoldState, Slot
 from rules_engine.core.plan import ActionState, Case, Episode, PlannedAction, Step
 from rules_engine.core.rule import RuleCode
-from rules_engine.core.subject import ProductId, Snapshot, SubjectRef, category
+from rules_engine.core.subject import ProductId, Snapshot, SubjectKind, SubjectRef, category
 
 times = st.datetimes(datetime(2024, 1, 1), datetime(2026, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001  # bounds are naive
 words = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=8)
@@ -104,3 +122,65 @@ def cases(draw: st.DrawFn, product: SubjectRef) -> Case:
         actions={action.key: action for action in draw(st.lists(planned_actions(product), max_size=4))},
         ended={ref: tuple(each) for ref, each in ended.items()},
     )
+
+
+_FIELD_NAMES = (
+    *("id", "sku", "name", "names", "brand", "stock", "tracks_stock", "price", "categories", "category_ids", "raw"),
+    *("category_names", "tags", "attributes", "variants", "created_at", "published", "path", "product_count"),
+)
+_anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=6,
+)
+_fields = st.dictionaries(st.sampled_from(_FIELD_NAMES), _anything, max_size=8)
+_paths = st.sampled_from([f"{root}.{name}" for root in ("product", "category", "before") for name in _FIELD_NAMES]) | (
+    st.sampled_from(
+        ["product.attributes.A", "product.raw.a.b", "event.type", "event.time", "now.time", "now.date", "x"]
+    )
+    | st.sampled_from(["length(product.tags)", "product.variants[0]", "product.a.b", "now.nothing", "store.alias", "("])
+)
+_expressions = st.text(max_size=8) | st.sampled_from(
+    (
+        *("product.stock > `1`", "product.name == 'a'", "contains(product.tags, 'a')", "before.stock < product.stock"),
+        *(
+            "sort_by(product.variants, &sku)[0].stock == `1`",
+            "max(product.tags) > `1`",
+            "product.tags[?@ > `1`] | @[0]",
+        ),
+    )
+)
+_values: st.SearchStrategy[Value] = (
+    st.text(max_size=4)
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(["2026-01-31", "09:00", "9999-12-31", "14 days", "1 h"])
+)
+_written = _values | st.builds(Written, st.text(max_size=4), st.text(max_size=4) | st.booleans() | st.integers())
+leaf_conditions: st.SearchStrategy[Condition] = (
+    st.builds(Test, _paths, st.sampled_from(Word), _written | st.lists(_written, max_size=3).map(tuple))
+    | st.builds(Transition, _paths, st.sampled_from(Change), _written | st.none() | st.sampled_from(Emptiness))
+    | st.builds(Happens, st.sampled_from(["created", "deleted", "?"]))
+    | st.builds(Expression, _expressions)
+)
+conditions: st.SearchStrategy[Condition] = st.recursive(
+    leaf_conditions,
+    lambda inner: (
+        st.builds(All, st.lists(inner, max_size=3).map(tuple))
+        | st.builds(AnyOf, st.lists(inner, max_size=3).map(tuple))
+        | st.builds(NoneOf, st.lists(inner, max_size=3).map(tuple))
+        | st.builds(Meaning, st.text(max_size=3), inner)
+    ),
+    max_leaves=6,
+)
+documents = st.builds(
+    Document,
+    st.sampled_from([SubjectKind.PRODUCT, SubjectKind.CATEGORY]),
+    _fields,
+    st.just(datetime(2026, 1, 31, 9, 5, tzinfo=timezone(timedelta(hours=3)))) | st.datetimes(timezones=st.just(UTC)),
+    st.just(StoreAlias("web")),
+    before=st.none() | _fields,
+    events=st.frozensets(st.sampled_from(EventType)),
+    event_time=st.none() | st.datetimes(timezones=st.just(UTC)),
+)

@@ -1,19 +1,38 @@
-"""Conditions as values, and judging them: met, unmet, or cannot tell."""
+"""Judging conditions: met, unmet, or cannot tell, and why."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import expression
+from .age import AGES, compare_age, show_age
 from .delivery import EventType, StoreAlias
 from .explain import show
 from .fields import FieldType, read_path
-from .look import Unknown, as_jmespath_document, shown, unordered, value_of
+from .finding import Finding, Kind
+from .look import NOT_KNOWN, Unknown, as_jmespath_document, lead_of, shown, unordered, value_of
 from .subject import SubjectKind
+from .terms import (
+    All,
+    AnyOf,
+    Condition,
+    Expression,
+    Happens,
+    Leaf,
+    Meaning,
+    NoneOf,
+    Test,
+    Transition,
+    fields_of,
+    happens_in,
+    has_transition,
+    is_transition,
+    kind_of,
+)
 from .words import (
     Change,
     Emptiness,
@@ -55,19 +74,6 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """What judging one condition found: where in the rule (`while/product.stock`), how it stands, and why in words.
-
-    `text` is like `3, must be at most 0`. `parts` are the findings of an `all`, `any`, `none` or a meaning.
-    """
-
-    path: str
-    truth: Truth
-    text: str = ""
-    parts: tuple[Finding, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Document:
     """What a condition sees: one subject now and as last seen, the event, the store and the time there.
 
@@ -85,72 +91,6 @@ class Document:
     event_time: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class All:
-    """Every part."""
-
-    parts: tuple[Condition, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AnyOf:
-    """At least one part."""
-
-    parts: tuple[Condition, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class NoneOf:
-    """No part."""
-
-    parts: tuple[Condition, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Test:
-    """A field as it is: `product.stock` `at_most` 0. `value` is one value, or several for words that take a list."""
-
-    __test__ = False  # pytest collects classes of this name otherwise
-
-    field: str
-    word: Word
-    value: Value | tuple[Value, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """How a field changed since it was last seen: `product.brand` `becomes` empty. `changes` takes no value."""
-
-    field: str
-    word: Change
-    value: Value | Emptiness | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Happens:
-    """What happened to the subject: `created`, `updated` or `deleted`."""
-
-    what: str
-
-
-@dataclass(frozen=True, slots=True)
-class Expression:
-    """A JMESPath expression that must yield true or false."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """A condition with a name."""
-
-    name: str
-    condition: Condition
-
-
-Condition = All | AnyOf | NoneOf | Test | Transition | Happens | Expression | Meaning
-
-
 def judge(condition: Condition, document: Document, *, transitions: Truth | None = None, path: str = "") -> Finding:
     """How a condition stands for a document, and why. Never raises.
 
@@ -160,48 +100,18 @@ def judge(condition: Condition, document: Document, *, transitions: Truth | None
     return _Judge(document, transitions).find(condition, path)
 
 
-def has_transition(condition: Condition) -> bool:
-    """Whether the condition, or a part of it, is true for a moment only: it looks at a change or an event."""
-    return any(_is_transition(leaf) for leaf in _leaves(condition))
+def look(field_: str, document: Document) -> tuple[object, FieldType]:
+    """What a field, or an expression in its place, shows of a document (a value, or `Unknown`), and its type."""
+    judging = _Judge(document, None)
+    return judging.look(field_), judging.type_of(field_)
 
 
-def happens_in(condition: Condition) -> bool:
-    """Whether the condition, or a part of it, asks for an event by `happens`."""
-    return any(isinstance(leaf, Happens) for leaf in _leaves(condition))
+class _Told(NamedTuple):
+    """How a leaf stands and why; `lead` makes a sentence of it."""
 
-
-def fields_of(condition: Condition) -> frozenset[str]:
-    """The document's fields that the condition uses, as `product.stock`; the whole of `product` as `product`."""
-    found: set[str] = set()
-    for leaf in _leaves(condition):
-        if isinstance(leaf, Test | Transition):
-            where = read_path(leaf.field)
-            found |= {where.field} if where else expression.fields_in(leaf.field)
-        elif isinstance(leaf, Expression):
-            found |= expression.fields_in(leaf.text)
-    return frozenset(found)
-
-
-def _leaves(condition: Condition) -> Iterator[Test | Transition | Happens | Expression]:
-    match condition:
-        case All(parts) | AnyOf(parts) | NoneOf(parts):
-            for part in parts:
-                yield from _leaves(part)
-        case Meaning(_, inner):
-            yield from _leaves(inner)
-        case _:
-            yield condition
-
-
-def _is_transition(leaf: Test | Transition | Happens | Expression) -> bool:
-    match leaf:
-        case Test():
-            where = read_path(leaf.field)
-            return where.is_moment if where else expression.looks_at_moment(leaf.field)
-        case Expression():
-            return expression.looks_at_moment(leaf.text)
-        case _:
-            return True
+    truth: Truth
+    text: str
+    lead: str = ""
 
 
 class _Judge:
@@ -215,61 +125,66 @@ class _Judge:
         match condition:
             case All(parts):
                 found = self._parts(parts, path, "all")
-                return Finding(path, all_(part.truth for part in found), parts=found)
+                return Finding(path, all_(part.truth for part in found), parts=found, kind=Kind.ALL)
             case AnyOf(parts):
                 found = self._parts(parts, path, "any")
-                return Finding(path, any_(part.truth for part in found), parts=found)
+                return Finding(path, any_(part.truth for part in found), parts=found, kind=Kind.ANY)
             case NoneOf(parts):
                 found = self._parts(parts, path, "none")
-                return Finding(path, not_(any_(part.truth for part in found)), parts=found)
+                return Finding(path, not_(any_(part.truth for part in found)), parts=found, kind=Kind.NONE)
             case Meaning(name, inner):
                 part = self.find(inner, _below(path, name))
-                return Finding(path, part.truth, parts=(part,))
+                return Finding(path, part.truth, parts=(part,), kind=Kind.MEANING, name=name)
             case _:
                 return self._leaf(condition, path)
 
     def _parts(self, parts: tuple[Condition, ...], path: str, word: str) -> tuple[Finding, ...]:
         """The parts' findings. The `all` that a plain map is needs no word in the path."""
-        is_map = word == "all" and all(isinstance(part, Test | Transition | Happens | Expression) for part in parts)
+        is_map = word == "all" and all(isinstance(part, Leaf) for part in parts)
         inner = path if is_map else _below(path, word)
         return tuple(self.find(part, inner) for part in parts)
 
-    def _leaf(self, leaf: Test | Transition | Happens | Expression, path: str) -> Finding:
-        counted = self._transitions if _is_transition(leaf) else None
+    def _leaf(self, leaf: Leaf, path: str) -> Finding:
+        counted = self._transitions if is_transition(leaf) else None
+        if counted is not None:
+            kind, name = kind_of(leaf)
+            return Finding(_leaf_path(leaf, path), counted, "a change, not looked at here", kind=kind, name=name)
         match leaf:
             case Test():
-                return self._test(leaf, _below(path, leaf.field), counted)
+                found = self._test(leaf)
             case Transition():
-                return self._transition(leaf, _below(path, leaf.field), counted)
+                found = self._transition(leaf)
             case Happens():
-                return self._happens(leaf, _below(path, "happens"), counted)
+                found = self._happens(leaf)
             case Expression():
-                return self._expression(leaf, _below(path, "jmespath"), counted)
+                found = self._expression(leaf)
+        kind, name = kind_of(leaf)
+        return Finding(_leaf_path(leaf, path), found.truth, found.text, kind=kind, name=name, lead=found.lead)
 
-    def _test(self, test: Test, path: str, counted: Truth | None) -> Finding:
-        if counted is not None:
-            return _counted(path, counted)
-        seen = self._look(test.field)
+    def _test(self, test: Test) -> _Told:
+        seen = self.look(test.field)
         if isinstance(seen, Unknown):
-            return Finding(path, Truth.UNMET if seen.is_absent else Truth.CANNOT_TELL, seen.reason)
+            return _untold(seen, test.field)
         values = test.value if isinstance(test.value, tuple) else (test.value,)
         truth = self._compare(test.word, test.field, seen, values)
-        return Finding(path, truth, _worded(truth, shown(test.field, seen), phrase(test.word, values)))
+        age = show_age(seen, self.type_of(test.field), self._document.now) if test.word in AGES else ""
+        said = age or shown(test.field, seen)
+        return _Told(
+            truth, _worded(truth, said, phrase(test.word, values)), lead_of(test.field, seen, is_age=bool(age))
+        )
 
-    def _transition(self, change: Transition, path: str, counted: Truth | None) -> Finding:
-        if counted is not None:
-            return _counted(path, counted)
+    def _transition(self, change: Transition) -> _Told:
         if self._document.before is None:
-            return Finding(path, Truth.UNMET, "seen for the first time, which is no change")
-        now, was = self._look(change.field), self._look(change.field, is_before=True)
+            return _Told(Truth.UNMET, "seen for the first time, which is no change")
+        now, was = self.look(change.field), self.look(change.field, is_before=True)
         if isinstance(now, Unknown):
-            return Finding(path, Truth.CANNOT_TELL, now.reason)
+            return _untold(now, change.field)
         if isinstance(was, Unknown):
-            return Finding(path, Truth.CANNOT_TELL, f"before: {was.reason}")
+            return _Told(Truth.CANNOT_TELL, f"before: {was.reason}")
         truth = self._changed(change, now, was)
         values = () if change.value is None else (change.value,)
         said = f"{shown(change.field, was)}, now {shown(change.field, now)}"
-        return Finding(path, truth, _worded(truth, said, phrase(change.word, values)))
+        return _Told(truth, _worded(truth, said, phrase(change.word, values)), lead_of(change.field, was, is_past=True))
 
     def _changed(self, change: Transition, now: object, was: object) -> Truth:
         match change.word:
@@ -298,31 +213,34 @@ class _Judge:
         values = () if change.value is None else (change.value,)
         return self._compare(Word.IS, change.field, seen, values)
 
-    def _happens(self, happens: Happens, path: str, counted: Truth | None) -> Finding:
-        if counted is not None:
-            return _counted(path, counted)
-        is_met = f"{self._document.kind}.{happens.what}" in {str(event) for event in self._document.events}
-        said = ", ".join(sorted(str(event) for event in self._document.events)) or "no event"
-        truth = Truth.MET if is_met else Truth.UNMET
-        return Finding(path, truth, _worded(truth, said, f"be {happens.what}"))
+    def _happens(self, happens: Happens) -> _Told:
+        seen = sorted(str(event) for event in self._document.events)
+        truth = Truth.MET if f"{self._document.kind}.{happens.what}" in seen else Truth.UNMET
+        text = _worded(truth, ", ".join(seen) or "no event", f"be {happens.what}")
+        return _Told(truth, text, "the event is" if seen else "there is")
 
-    def _expression(self, asked: Expression, path: str, counted: Truth | None) -> Finding:
-        if counted is not None:
-            return _counted(path, counted)
+    def _expression(self, asked: Expression) -> _Told:
         seen = self._evaluate(asked.text)
         if isinstance(seen, Unknown):
-            return Finding(path, Truth.UNMET if seen.is_absent else Truth.CANNOT_TELL, seen.reason)
+            return _untold(seen, asked.text)
         if not isinstance(seen, bool):
-            return Finding(path, Truth.CANNOT_TELL, f"yields {show(seen)}, must yield true or false")
+            return _Told(Truth.CANNOT_TELL, f"yields {show(seen)}, must yield true or false", "the expression")
         truth = Truth.MET if seen else Truth.UNMET
-        return Finding(path, truth, "true" if seen else "false, must be true")
+        return _Told(truth, "true" if seen else "false, must be true", "the expression is")
+
+    def type_of(self, field_: str) -> FieldType:
+        """What a field holds; anything for what is no plain path."""
+        where = read_path(field_)
+        return (where.type_of(self._document.kind) if where else None) or FieldType.ANY
 
     def _compare(self, word: Word, field_: str, seen: object, values: tuple[Value, ...]) -> Truth:
-        where = read_path(field_)
-        kind = where.type_of(self._document.kind) if where else None
-        return compare(word, seen, values, kind or FieldType.ANY, self._document.now.tzinfo or UTC)
+        kind, now = self.type_of(field_), self._document.now
+        if word in AGES:
+            return compare_age(word, seen, values, kind, now)
+        return compare(word, seen, values, kind, now.tzinfo or UTC)
 
-    def _look(self, field_: str, *, is_before: bool = False) -> object:
+    def look(self, field_: str, *, is_before: bool = False) -> object:
+        """What a field shows: a value, or `Unknown`."""
         where = read_path(field_)
         if where is None:
             return self._evaluate(field_, is_before=is_before)
@@ -330,7 +248,7 @@ class _Judge:
             found = self._document_part(where.root)
             if where.name in found:
                 return found[where.name]
-            return Unknown("there is no event" if where.root == "event" else "not known", is_absent=not found)
+            return Unknown("there is no event" if where.root == "event" else NOT_KNOWN, is_absent=not found)
         looks_back = is_before or where.root == "before"
         if where.root not in {"before", self._document.kind.value}:
             return Unknown(f"a {self._document.kind} has no {where.field}")
@@ -372,14 +290,26 @@ def _first_sight() -> Unknown:
     return Unknown("seen for the first time, so there is no before", is_absent=True)
 
 
-def _counted(path: str, truth: Truth) -> Finding:
-    return Finding(path, truth, "a change, not looked at here")
+def _untold(unknown: Unknown, field_: str) -> _Told:
+    """Nothing to compare: unmet where there is nothing to look at, else it cannot be told."""
+    truth = Truth.UNMET if unknown.is_absent else Truth.CANNOT_TELL
+    return _Told(truth, unknown.reason, lead_of(field_) if unknown.reason == NOT_KNOWN else "")
+
+
+def _leaf_path(leaf: Leaf, path: str) -> str:
+    match leaf:
+        case Test(field_) | Transition(field_):
+            return _below(path, field_)
+        case Happens():
+            return _below(path, "happens")
+        case Expression():
+            return _below(path, "jmespath")
 
 
 def _worded(truth: Truth, shown: str, asked: str) -> str:
     if truth is Truth.MET:
         return shown
-    return f"{shown}, must {asked}" if truth is Truth.UNMET else f"{shown} cannot be compared: must {asked}"
+    return f"{shown}, must {asked}" if truth is Truth.UNMET else f"{shown}, which cannot be compared: must {asked}"
 
 
 def _names_below(root: str, mentioned: frozenset[str]) -> set[str]:

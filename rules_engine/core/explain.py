@@ -75,8 +75,63 @@ def sentence(finding: Finding) -> str:
     return f"{finding.path}: {finding.truth}" + (f": {finding.text}" if finding.text else "")
 
 
+def label(finding: Finding) -> str:
+    """What a line calls a finding: `all of`, a meaning's name, or the sentence `stock is 3, must be at most 0`."""
+    if finding.kind == "meaning":
+        return finding.name
+    if finding.parts or not finding.text:
+        return str(finding.kind)
+    return f"{finding.lead} {finding.text}".strip()
+
+
+def mark(finding: Finding) -> str:
+    """One sign for how a finding stands: `✓` met, `✗` unmet, `?` cannot tell."""
+    return _MARKS[finding.truth]
+
+
+_MARKS = {"met": "✓", "unmet": "✗", "cannot tell": "?"}
+
+
+def tree(finding: Finding) -> list[tuple[int, Finding]]:
+    """The finding and its parts, line by line, each with its depth from 0.
+
+    What only holds others together has no line: the whole of a rule's condition, and an `all of` with one part or
+    directly in another.
+    """
+    return list(_lines(finding, 0))
+
+
+def _lines(finding: Finding, depth: int) -> Iterator[tuple[int, Finding]]:
+    is_hidden = finding.kind == "whole" or (finding.kind == "all of" and len(finding.parts) == 1)
+    if not is_hidden:
+        yield depth, finding
+        depth += 1
+    for part in finding.parts:
+        is_same = finding.kind == part.kind == "all of"
+        for inner in part.parts if is_same else (part,):
+            yield from _lines(inner, depth)
+
+
+def explained(finding: Finding) -> list[str]:
+    """The tree as lines of text: `✗ all of`, `  ✓ published is true`, `  ✗ stock is 3, must be at most 0`."""
+    return [f"{'  ' * depth}{mark(each)} {label(each)}" for depth, each in tree(finding)]
+
+
 def because(finding: Finding) -> tuple[str, ...]:
-    """Why the finding is what it is: a line for every leaf that stands as the whole does, else for all."""
-    every = list(leaves(finding))
-    telling = [leaf for leaf in every if leaf.truth is finding.truth]
-    return tuple(sentence(leaf) for leaf in (telling or every))
+    """Why the finding is what it is: a line for every leaf that makes it so."""
+    return tuple(sentence(leaf) for leaf in telling(finding))
+
+
+def telling(finding: Finding) -> Iterator[Finding]:
+    """The leaves that make a finding what it is: of an unmet `all` those that are unmet, of a met `none` all."""
+    if not finding.parts:
+        yield finding
+        return
+    is_turned = finding.kind in {"none of", "unless"}
+    wanted = _OPPOSITE.get(finding.truth, finding.truth) if is_turned else finding.truth
+    alike = [part for part in finding.parts if part.truth == wanted]
+    for part in alike or finding.parts:
+        yield from telling(part)
+
+
+_OPPOSITE = {"met": "unmet", "unmet": "met"}

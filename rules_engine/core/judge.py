@@ -10,9 +10,11 @@ from .action import Aspect, SlotRef, SlotValue
 from .claims import Claim
 from .condition import Document, Finding, Truth, happens_in, judge
 from .directory import Directory, Unresolved
+from .finding import Kind
 from .plan import Episode, EpisodeKey, Trace
 from .rule import Effect, EffectKind, Identified, Mode, Named, Rule
 from .subject import ProductId, SubjectRef
+from .words import all_, not_
 
 _FLAT = {
     EffectKind.HIDE: (Aspect.VISIBILITY, False),
@@ -156,15 +158,10 @@ def whole_condition(rule: Rule, document: Document, *, transitions: Truth | None
     made = judge(rule.condition, document, transitions=transitions, path=str(rule.trigger))
     if rule.unless is None:
         return made
-    unless = judge(rule.unless, document, transitions=transitions, path="unless")
-    if made.truth is Truth.UNMET or unless.truth is Truth.MET:
-        truth = Truth.UNMET
-    elif made.truth is Truth.MET and unless.truth is Truth.UNMET:
-        truth = Truth.MET
-    else:
-        truth = Truth.CANNOT_TELL
-    text = f"unless applies: {unless.text}".rstrip(": ") if unless.truth is Truth.MET else made.text
-    return Finding(str(rule.trigger), truth, text, (made, unless))
+    excepted = judge(rule.unless, document, transitions=transitions, path="unless")
+    text = f"unless applies: {excepted.text}".rstrip(": ") if excepted.truth is Truth.MET else made.text
+    unless = Finding("unless", not_(excepted.truth), parts=(excepted,), kind=Kind.UNLESS)
+    return Finding(str(rule.trigger), all_((made.truth, unless.truth)), text, (made, unless), kind=Kind.WHOLE)
 
 
 def _effect_wishes(

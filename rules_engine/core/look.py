@@ -9,12 +9,16 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from .explain import show
-from .fields import CATEGORY, PRODUCT, WEEKDAYS, FieldPath
+from .fields import CATEGORY, PRODUCT, WEEKDAYS, FieldPath, FieldType, read_path
 from .subject import SubjectKind
 from .words import Names, fold
 
 if TYPE_CHECKING:
     from .condition import Document
+
+
+NOT_KNOWN = "not known"
+"""Why a field cannot be told that no sighting showed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,7 @@ def value_of(fields: Mapping[str, Any], where: FieldPath, kind: SubjectKind) -> 
     if where.name == "categories" and kind is SubjectKind.PRODUCT:
         return _categories(fields)
     if where.name not in fields:
-        return Unknown("not known")
+        return Unknown(NOT_KNOWN)
     return fields[where.name]
 
 
@@ -44,13 +48,13 @@ def _stock(fields: Mapping[str, Any]) -> object:
     if fields.get("tracks_stock") is False:
         return math.inf
     if "stock" not in fields or (fields["stock"] is None and fields.get("tracks_stock") is True):
-        return Unknown("not known")
+        return Unknown(NOT_KNOWN)
     return math.inf if fields["stock"] is None else fields["stock"]
 
 
 def _named(fields: Mapping[str, Any]) -> object:
     if "name" not in fields and "names" not in fields:
-        return Unknown("not known")
+        return Unknown(NOT_KNOWN)
     others = fields.get("names")
     every = [fields.get("name"), *(others if isinstance(others, list | tuple) else ())]
     texts = tuple(dict.fromkeys(text for text in every if isinstance(text, str)))
@@ -69,7 +73,7 @@ def _categories(fields: Mapping[str, Any]) -> object:
         return list(categories) if isinstance(categories, list | tuple) else categories
     if ids == []:
         return []
-    return Unknown("not known")
+    return Unknown(NOT_KNOWN)
 
 
 def _names_of(names: Mapping[Any, Any], id_: object) -> object:
@@ -82,13 +86,13 @@ def _value_below(fields: Mapping[str, Any], where: FieldPath) -> object:
     found = fields.get(where.name)
     if where.name == "attributes":
         if not isinstance(found, Mapping):
-            return Unknown("not known")
+            return Unknown(NOT_KNOWN)
         name = where.rest[0]
         by_fold = {fold(key): key for key in found if isinstance(key, str)}
         return found.get(name, found.get(by_fold.get(fold(name))))
     for name in where.rest:
         if not isinstance(found, Mapping) or name not in found:
-            return Unknown("not known")
+            return Unknown(NOT_KNOWN)
         found = found[name]
     return found
 
@@ -102,6 +106,27 @@ def shown(field_: str, seen: object) -> str:
     if seen == math.inf:
         return f"{field_.rsplit('.', maxsplit=1)[-1]} is unlimited"
     return show(seen)
+
+
+def lead_of(field_: str, seen: object = None, *, is_past: bool = False, is_age: bool = False) -> str:
+    """What makes a sentence of a shown value: `stock is`, `tags are`, `brand was`, `created` before `20 days ago`."""
+    where = read_path(field_)
+    if seen == math.inf:
+        return ""  # it is shown as a sentence of its own
+    if where is None:
+        return f"{show(field_)[1:-1]} was" if is_past else f"{show(field_)[1:-1]} is"
+    name = where.rest[-1] if where.rest else where.name
+    if is_age and name in _AGED:
+        return _AGED[name]
+    if where.root == "before":
+        name = f"before.{name}"
+    if where.type_of() in _PLURAL and not where.rest:
+        return f"{name} were" if is_past else f"{name} are"
+    return f"{name} was" if is_past else f"{name} is"
+
+
+_AGED = {"created_at": "created", "updated_at": "updated"}
+_PLURAL = frozenset({FieldType.NAMES, FieldType.IDS, FieldType.OBJECTS})
 
 
 def unordered(seen: object) -> object:

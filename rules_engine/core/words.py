@@ -250,10 +250,12 @@ def _padded(text: str) -> str:
 
 def _times(seen: str, given: str, zone: tzinfo) -> tuple[object, object] | None:
     """Both as comparable values: days where a day was written, else moments; None where one is no time."""
-    left, right = read_time(seen, zone), read_time(given, zone)
+    is_day = len(given.strip()) == len("2026-01-31")
+    read = read_time if is_day else read_instant
+    left, right = read(seen, zone), read(given, zone)
     if left is None or right is None:
         return None
-    return (left.date(), right.date()) if len(given.strip()) == len("2026-01-31") else (left, right)
+    return (left.date(), right.date()) if is_day else (left, right)
 
 
 def read_time(text: str, zone: tzinfo = UTC) -> datetime | None:
@@ -262,6 +264,15 @@ def read_time(text: str, zone: tzinfo = UTC) -> datetime | None:
         moment = datetime.fromisoformat(text.strip())
         return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(zone)
     except (ValueError, OverflowError):
+        return None
+
+
+def read_instant(text: str, zone: tzinfo = UTC) -> datetime | None:
+    """An ISO 8601 day or time, read in `zone` where it names none, in UTC: there no hour comes twice."""
+    moment = read_time(text, zone)
+    try:
+        return moment and moment.astimezone(UTC)
+    except OverflowError:
         return None
 
 
@@ -303,8 +314,16 @@ _PHRASES = {
 
 def phrase(word: Word | Change, values: tuple[Value | Emptiness, ...]) -> str:
     """What the word asks for: `at most 0` as `be at most 0`."""
-    shown = [value.value.replace("_", " ") if isinstance(value, Emptiness) else _shown(value) for value in values]
+    is_span = word in {Word.NEWER_THAN, Word.OLDER_THAN}
+    shown = [_asked(value, is_span=is_span) for value in values]
     return _PHRASES[word].format(listed(shown, "and" if word is Word.BETWEEN else "or"))
+
+
+def _asked(value: Value | Emptiness, *, is_span: bool) -> str:
+    """A value as a condition asks for it; `14 days` is no text to compare with, so it needs no quotes."""
+    if isinstance(value, Emptiness):
+        return value.value.replace("_", " ")
+    return text_of(value)[:60] if is_span else _shown(value)
 
 
 def _shown(value: Value) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from itertools import product as pairs
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from strategies import conditions, documents, leaf_conditions
 
 from rules_engine.core.condition import (
     All,
@@ -37,6 +38,7 @@ from rules_engine.core.condition import (
 )
 from rules_engine.core.delivery import EventType, StoreAlias
 from rules_engine.core.explain import because
+from rules_engine.core.finding import Kind
 from rules_engine.core.subject import SubjectKind
 
 MET, UNMET, CANNOT_TELL = Truth.MET, Truth.UNMET, Truth.CANNOT_TELL
@@ -320,7 +322,9 @@ def test_a_decision_explains_itself_by_path() -> None:
     condition = All((Meaning("sold out", is_("product.stock", 0, Word.AT_MOST)), is_("product.brand", "Acme")))
     finding = judge(condition, seen(stock=3, brand="Acme"), path="while")
     assert because(finding) == ("while/all/sold out/product.stock: unmet: 3, must be at most 0",)
-    assert finding.parts[1] == Finding("while/all/product.brand", MET, '"Acme"')
+    assert finding.parts[1] == Finding(
+        "while/all/product.brand", MET, '"Acme"', kind=Kind.FIELD, name="product.brand", lead="brand is"
+    )
 
 
 def test_conditions_are_values() -> None:
@@ -329,69 +333,7 @@ def test_conditions_are_values() -> None:
     assert len({one, one, All(())}) == 2
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
-    max_leaves=6,
-)
-FIELD_NAMES = (
-    *("id", "sku", "name", "names", "brand", "stock", "tracks_stock", "price", "categories", "category_ids", "raw"),
-    *("category_names", "tags", "attributes", "variants", "created_at", "published", "path", "product_count"),
-)
-FIELDS = st.dictionaries(st.sampled_from(FIELD_NAMES), JSON, max_size=8)
-PATHS = st.sampled_from([f"{root}.{name}" for root in ("product", "category", "before") for name in FIELD_NAMES]) | (
-    st.sampled_from(
-        ["product.attributes.A", "product.raw.a.b", "event.type", "event.time", "now.time", "now.date", "x"]
-    )
-    | st.sampled_from(["length(product.tags)", "product.variants[0]", "product.a.b", "now.nothing", "store.alias", "("])
-)
-EXPRESSIONS = st.text(max_size=8) | st.sampled_from(
-    (
-        *("product.stock > `1`", "product.name == 'a'", "contains(product.tags, 'a')", "before.stock < product.stock"),
-        *(
-            "sort_by(product.variants, &sku)[0].stock == `1`",
-            "max(product.tags) > `1`",
-            "product.tags[?@ > `1`] | @[0]",
-        ),
-    )
-)
-VALUES: st.SearchStrategy[Value] = (
-    st.text(max_size=4)
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.sampled_from(["2026-01-31", "09:00", "9999-12-31"])
-)
-WRITTEN = VALUES | st.builds(Written, st.text(max_size=4), st.text(max_size=4) | st.booleans() | st.integers())
-LEAVES: st.SearchStrategy[Condition] = (
-    st.builds(Test, PATHS, st.sampled_from(Word), WRITTEN | st.lists(WRITTEN, max_size=3).map(tuple))
-    | st.builds(Transition, PATHS, st.sampled_from(Change), WRITTEN | st.none() | st.sampled_from(Emptiness))
-    | st.builds(Happens, st.sampled_from(["created", "deleted", "?"]))
-    | st.builds(Expression, EXPRESSIONS)
-)
-CONDITIONS: st.SearchStrategy[Condition] = st.recursive(
-    LEAVES,
-    lambda inner: (
-        st.builds(All, st.lists(inner, max_size=3).map(tuple))
-        | st.builds(AnyOf, st.lists(inner, max_size=3).map(tuple))
-        | st.builds(NoneOf, st.lists(inner, max_size=3).map(tuple))
-        | st.builds(Meaning, st.text(max_size=3), inner)
-    ),
-    max_leaves=6,
-)
-DOCUMENTS = st.builds(
-    Document,
-    st.sampled_from([SubjectKind.PRODUCT, SubjectKind.CATEGORY]),
-    FIELDS,
-    st.just(NOW) | st.datetimes(timezones=st.just(UTC)),
-    st.just(StoreAlias("web")),
-    before=st.none() | FIELDS,
-    events=st.frozensets(st.sampled_from(EventType)),
-    event_time=st.none() | st.datetimes(timezones=st.just(UTC)),
-)
-
-
-@given(CONDITIONS, DOCUMENTS, st.none() | st.sampled_from(Truth))
+@given(conditions, documents, st.none() | st.sampled_from(Truth))
 def test_judging_never_raises_and_always_explains(
     condition: Condition, document: Document, transitions: Truth | None
 ) -> None:
@@ -403,7 +345,7 @@ def test_judging_never_raises_and_always_explains(
     fields_of(condition)
 
 
-@given(CONDITIONS, DOCUMENTS)
+@given(conditions, documents)
 def test_none_is_the_opposite_of_any_and_a_meaning_is_what_it_names(condition: Condition, document: Document) -> None:
     found = truth(condition, document)
     opposite = {MET: UNMET, UNMET: MET, CANNOT_TELL: CANNOT_TELL}[found]
@@ -412,7 +354,7 @@ def test_none_is_the_opposite_of_any_and_a_meaning_is_what_it_names(condition: C
     assert truth(Meaning("m", condition), document) is found
 
 
-@given(LEAVES, DOCUMENTS)
+@given(leaf_conditions, documents)
 def test_knowing_less_never_turns_met_into_unmet(leaf: Condition, document: Document) -> None:
     """Forgetting everything about the subject makes a test of it unknown; it never decides it."""
     is_plain = isinstance(leaf, Test) and leaf.field.startswith(f"{document.kind}.")
