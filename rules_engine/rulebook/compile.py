@@ -13,10 +13,11 @@ from .effects import Effects
 from .fit import Fit
 from .report import Report
 from .rules import Rules
+from .scenarios import Scenarios
 from .vendor import VendorSpec
 from .yaml import MapNode, Node, ScalarNode, read_yaml
 
-_KEYS = ("meanings", "rules")
+_KEYS = ("meanings", "rules", "tests")
 
 
 def compile_rulebook(
@@ -44,6 +45,9 @@ def compile_rulebook(
         conditions.meaning(name)
     rules = Rules(report, conditions, Effects(report, notify), Fit(report, stores, vendors))
     compiled = _rules(files, rules, report)
+    scenarios = Scenarios(report, rules.tested, stores, is_partial=len(files) < len(paths))
+    tests = [value for file in files if (value := file.get("tests")) is not None]
+    found = [scenario for value in tests for scenario in scenarios.read(value)]
     report.raise_if_any()
     return Rulebook(
         hash=hash_of(texts),
@@ -51,6 +55,7 @@ def compile_rulebook(
         texts={path: texts[path] for path in paths},
         warnings=report.problems,
         left_out=rules.left_out,
+        scenarios=tuple(found),
     )
 
 

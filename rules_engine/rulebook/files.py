@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from rules_engine.core.errors import RulebookError
@@ -22,9 +22,23 @@ def read_rule_texts(folder: Path) -> dict[str, str]:
     root = folder.resolve()
     if not root.is_dir():
         raise RulebookError([_problem(str(folder), "no-such-folder", "there is no folder of rules here")])
+    return _texts(root, sorted(_rule_files(root)))
+
+
+def read_test_texts(folder: Path) -> dict[str, str]:
+    """The files of tests for the rules in a folder: `rules/tests/featured.yaml` → text, sorted by path.
+
+    Nothing without a folder `tests`. Raises `RulebookError` with every file that cannot be read.
+    """
+    root = folder.resolve()
+    return _texts(root, sorted(_yaml_files(root / "tests", inside=root)))
+
+
+def _texts(root: Path, files: Iterable[Path]) -> dict[str, str]:
+    """The texts of files below a folder, by the path that messages name. Raises `RulebookError`."""
     texts: dict[str, str] = {}
     problems: list[Problem] = []
-    for file in sorted(_rule_files(root)):
+    for file in files:
         shown = f"{root.name}/{file.relative_to(root).as_posix()}"
         try:
             texts[shown] = read_text(file, shown_as=shown)
@@ -55,12 +69,17 @@ def read_text(file: Path, *, shown_as: str | None = None) -> str:
 
 
 def _rule_files(root: Path) -> Iterator[Path]:
-    for file in root.rglob("*"):
-        inside = file.relative_to(root).parts
-        if file.suffix not in {".yaml", ".yml"} or not file.is_file():
-            continue
-        is_hidden = any(part.startswith(".") for part in inside)
-        if not is_hidden and inside[0] not in _NOT_RULES and inside != ("stores.yaml",):
+    for file in _yaml_files(root, inside=root):
+        parts = file.relative_to(root).parts
+        if parts[0] not in _NOT_RULES and parts != ("stores.yaml",):
+            yield file
+
+
+def _yaml_files(folder: Path, *, inside: Path) -> Iterator[Path]:
+    """The YAML files below a folder, without the hidden ones."""
+    for file in folder.rglob("*"):
+        is_hidden = any(part.startswith(".") for part in file.relative_to(inside).parts)
+        if file.suffix in {".yaml", ".yml"} and file.is_file() and not is_hidden:
             yield file
 
 

@@ -40,6 +40,7 @@ class Report:
     def __init__(self) -> None:
         self._files: dict[str, _File] = {}
         self._problems: list[Problem] = []
+        self._error_count = 0
 
     def add_file(self, path: str, text: str, mask: Mask = _show_whole) -> None:
         """Name a file whose lines problems may show, each through `mask`."""
@@ -86,6 +87,11 @@ class Report:
         return node.place
 
     @property
+    def error_count(self) -> int:
+        """How many errors were noted so far, also those that are only counted."""
+        return self._error_count
+
+    @property
     def has_errors(self) -> bool:
         """Whether something was noted that refuses the files."""
         return any(problem.severity is Severity.ERROR for problem in self._problems)
@@ -112,6 +118,7 @@ class Report:
     ) -> None:
         file = self._files.setdefault(place.path, _File([], _show_whole))
         file.count += 1
+        self._error_count += severity is Severity.ERROR
         if file.count > MOST_PROBLEMS:
             if file.count == MOST_PROBLEMS + 1:
                 said = f"there are more than {MOST_PROBLEMS} problems in this file; these come first"

@@ -16,6 +16,7 @@ from .conditions import Built, Conditions, Use
 from .effects import Do, Effects
 from .fit import Fit, Needs
 from .report import Report
+from .scenario import Tested
 from .yaml import ListNode, MapNode, Node, ScalarNode
 
 E = TypeVar("E", bound=StrEnum)
@@ -39,14 +40,33 @@ class Rules:
         self._effects = effects
         self._fit = fit
         self._left_out: dict[RuleCode, Mapping[StoreAlias, str]] = {}
+        self._tested: dict[RuleCode, Tested] = {}
 
     @property
     def left_out(self) -> Mapping[RuleCode, Mapping[StoreAlias, str]]:
         """For each rule without `stores:`, the stores that it does not run for, and why."""
         return dict(self._left_out)
 
+    @property
+    def tested(self) -> tuple[Tested, ...]:
+        """What the tests of all rules need to know of them, also of those that are wrong."""
+        return tuple(self._tested.values())
+
     def read(self, code: ScalarNode, node: Node, *, order: int) -> Rule | None:
         """The rule; None if something is wrong with it, which is reported."""
+        rule = self._read(code, node, order)
+        self._tested[RuleCode(code.text)] = Tested.from_rule(rule) if rule else self._guess(code, node)
+        return rule
+
+    def _guess(self, code: ScalarNode, node: Node) -> Tested:
+        """What tests need to know of a rule that is wrong."""
+        about = node.get("about") if isinstance(node, MapNode) else None
+        is_category = isinstance(about, ScalarNode) and about.text == SubjectKind.CATEGORY
+        kind = SubjectKind.CATEGORY if is_category else SubjectKind.PRODUCT
+        is_moment = isinstance(node, MapNode) and node.get(Trigger.AS_SOON_AS) is not None
+        return Tested(RuleCode(code.text), kind, self._fit.aliases, is_while=not is_moment)
+
+    def _read(self, code: ScalarNode, node: Node, order: int) -> Rule | None:
         if not _CODE.fullmatch(code.text):
             said = f'"{code.text[:60]}" cannot be the code of a rule'
             self._report.error(code.place, "bad-code", said, "use letters, digits, - and _; put words into `title:`")
