@@ -1,0 +1,118 @@
+"""What a test of a rule came to: expected against actual, in the words that the test itself is written in."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rules_engine.core.action import ActionKind
+from rules_engine.core.condition import Truth
+from rules_engine.core.directory import Unresolved
+from rules_engine.core.explain import sentence
+from rules_engine.core.rule import Effect, EffectKind, Identified, Named, Rule
+from rules_engine.core.scenario import Expected, Scenario
+from rules_engine.core.store import Store
+from rules_engine.core.subject import SubjectKind
+from rules_engine.vendors.base import AnyVendor
+
+from .scenario import Run, run
+from .scenario_shop import subject_id
+
+_TARGETED = frozenset({ActionKind.ADD_TO_CATEGORY, ActionKind.REMOVE_FROM_CATEGORY, ActionKind.ASSIGN_BRAND})
+
+Line = tuple[str, str]
+"""An action as a test compares it: its word, and the id of what it names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A test that was played. `expected` and `actual` are lines as they stand under `expect`.
+
+    `why` says in a sentence each how the condition stood at last, and `did` what the rule said on the way.
+    """
+
+    scenario: Scenario
+    is_ok: bool
+    expected: tuple[str, ...]
+    actual: tuple[str, ...]
+    truth: Truth | None
+    run: Run
+
+    @property
+    def did(self) -> tuple[str, ...]:
+        """What the rule said, each with its time."""
+        return tuple(f"{told.at:%a %H:%M:%S}  {told.subject}: {told.text}" for told in self.run.story)
+
+
+def play(scenario: Scenario, rule: Rule, store: Store, vendor: AnyVendor) -> Played:
+    """Play a test of a rule in one store, and compare what the rule did with what is expected. Reads nothing."""
+    ran = run(scenario, rule, store, vendor)
+    truth = ran.finding.truth if ran.finding else None
+    actual = _actual(scenario, ran)
+    if isinstance(scenario.expect, Expected):
+        is_ok = not actual and (scenario.expect is Expected.NOTHING or truth is Truth.CANNOT_TELL)
+        expected: tuple[str, ...] = (str(scenario.expect),)
+    else:
+        wanted = [line for effect in scenario.expect for line in _wanted(effect, ran, scenario)]
+        is_ok = Counter(wanted) == Counter(actual)
+        expected = tuple(_said(line, ran) for line in wanted)
+    shown = tuple(_said(line, ran) for line in actual) or (_nothing(scenario, truth),)
+    return Played(scenario, is_ok and not ran.is_restless, expected, shown, truth, ran)
+
+
+def _nothing(scenario: Scenario, truth: Truth | None) -> str:
+    """What it is called that no call was made."""
+    if truth is Truth.CANNOT_TELL:
+        return str(Expected.CANNOT_TELL)
+    if scenario.expect is Expected.CANNOT_TELL and truth is not None:
+        return f"{Expected.NOTHING}: the condition is {truth}"
+    return str(Expected.NOTHING)
+
+
+def _actual(scenario: Scenario, ran: Run) -> list[Line]:
+    """What the rule did, as lines. What it did to the members of a category for its sake is one line."""
+    if scenario.about is not SubjectKind.CATEGORY:
+        return [(str(deed.kind), deed.id if deed.kind in _TARGETED else "") for deed in ran.deeds]
+    by_line: dict[Line, list[str]] = {}
+    for deed in ran.deeds:
+        by_line.setdefault((str(deed.kind), deed.id if deed.kind in _TARGETED else ""), []).append(deed.product)
+    id_ = subject_id(scenario)
+    lines: list[Line] = []
+    for line, products in by_line.items():
+        rounds = max(Counter(products).values())
+        is_whole = line == (str(ActionKind.REMOVE_FROM_CATEGORY), id_) and ran.members <= set(products)
+        lines += [(str(EffectKind.EMPTY_CATEGORY), "") if is_whole else line] * rounds
+    return lines
+
+
+def _wanted(effect: Effect, ran: Run, scenario: Scenario) -> list[Line]:
+    """An expected line for every target; what is below a category, or all, means what the product was in."""
+    if effect.kind is EffectKind.ASSIGN_BRAND:
+        found = (ran.shop.directory.brand(each) for each in effect.targets if isinstance(each, Named | Identified))
+        return [(str(effect.kind), str(each) if not isinstance(each, Unresolved) else each.reason) for each in found]
+    if not effect.targets:
+        return [(str(effect.kind), "")]
+    lines: list[Line] = []
+    for target in effect.targets:
+        ids = ran.shop.directory.targets(target, ran.member_of)
+        found_ids = (ids.reason,) if isinstance(ids, Unresolved) else ids
+        lines += [(str(effect.kind), id_) for id_ in found_ids]
+    is_category = scenario.about is SubjectKind.CATEGORY
+    removed = (str(EffectKind.REMOVE_FROM_CATEGORY), subject_id(scenario))
+    return [(str(EffectKind.EMPTY_CATEGORY), "") if is_category and line == removed else line for line in lines]
+
+
+def _said(line: Line, ran: Run) -> str:
+    kind, id_ = line
+    if not id_:
+        return kind
+    return f"{kind}: {ran.shop.called(id_, is_brand=kind == EffectKind.ASSIGN_BRAND)}"
+
+
+def explained(played: Played) -> Iterable[str]:
+    """Why the condition stood as it did, a line for each part."""
+    if played.run.finding is None:
+        yield "the condition was not judged: what it is about no longer exists"
+        return
+    yield sentence(played.run.finding)
