@@ -11,6 +11,7 @@ from rules_engine.core.store import Store
 from .conditions import Conditions
 from .effects import Effects
 from .fit import Fit
+from .guards import refuse_not_yet
 from .report import Report
 from .rules import Rules
 from .scenarios import Scenarios
@@ -95,7 +96,9 @@ def _rules(files: Sequence[MapNode], rules: Rules, report: Report) -> list[Rule]
     found: list[Rule] = []
     for file in files:
         for key, _ in file:
-            if key.text not in _KEYS:
+            if key.text == "limits":
+                refuse_not_yet(report, key)
+            elif key.text not in _KEYS:
                 report.unknown(key, "unknown-key", "a rule file has no key", _KEYS)
         for key, value in _section(file, "rules", report):
             other = first.setdefault(RuleCode(key.text), key)
@@ -105,6 +108,7 @@ def _rules(files: Sequence[MapNode], rules: Rules, report: Report) -> list[Rule]
             rule = rules.read(key, value, order=len(first) - 1)
             if rule is not None:
                 found.append(rule)
+    rules.check_renames(list(first))
     return found
 
 

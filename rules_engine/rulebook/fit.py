@@ -36,6 +36,12 @@ class Needs:
     uses: tuple[Use, ...]
     puts_back: bool
     says_afterwards: bool
+    fallback: PlacedEffect | None = None
+
+    @property
+    def all_effects(self) -> tuple[PlacedEffect, ...]:
+        """What it does, and what it does when no category is left."""
+        return self.effects if self.fallback is None else (*self.effects, self.fallback)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +94,7 @@ class Fit:
     def warn_of_names(self, needs: Needs, aliases: Sequence[StoreAlias]) -> None:
         """Warn of names to which stores.yaml gives no id, where the shop cannot be asked for it."""
         for alias in aliases:
-            for effect in needs.effects:
+            for effect in needs.all_effects:
                 is_brand = effect.effect.kind is EffectKind.ASSIGN_BRAND
                 is_category = effect.effect.kind in CATEGORY_KINDS
                 if is_brand and self._specs[alias].CAPABILITIES.brands_are_names:
@@ -112,7 +118,9 @@ class Fit:
 
     def _obstacles(self, needs: Needs, alias: StoreAlias) -> Iterator[Obstacle]:
         spec, name = self._specs[alias], self._called(alias)
-        for effect in needs.effects:
+        if needs.fallback is not None:
+            yield from _missing_membership(needs.fallback, spec, name)
+        for effect in needs.all_effects:
             yield from _missing_actions(effect, spec, name, puts_back=needs.puts_back)
             for target, place in effect.targets:
                 yield from _missing_tree(target, place, spec, name)
@@ -153,6 +161,13 @@ def _missing_tree(target: Target, place: Place, spec: VendorSpec, name: str) -> 
     if isinstance(target, Under | Every) and "product.category_ids" not in spec.FIELDS:
         said = f"{name} does not show which categories a product is in"
         yield Obstacle(place, "cannot-do", said, "name the categories")
+
+
+def _missing_membership(fallback: PlacedEffect, spec: VendorSpec, name: str) -> Iterator[Obstacle]:
+    """A guard that has to know every category of a product is kept only where a read shows them."""
+    if not spec.CAPABILITIES.can_read or "product.category_ids" not in spec.FIELDS:
+        said = f"{name} cannot be asked which categories a product is in, so `if_no_category_is_left` cannot be kept"
+        yield Obstacle(fallback.place, "needs-reading", said, "leave it out, or leave this store out of `stores`")
 
 
 def _missing_fields(needs: Needs, spec: VendorSpec, name: str, fields: frozenset[str]) -> Iterator[Obstacle]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import TypeVar
 
@@ -15,6 +15,8 @@ from rules_engine.core.subject import SubjectKind
 from .conditions import Built, Conditions, Use
 from .effects import Do, Effects
 from .fit import Fit, Needs
+from .guards import KEYS as GUARDS
+from .guards import NOT_YET, GuardReader, Renames, refuse_not_yet
 from .report import Report
 from .scenario import Tested
 from .yaml import ListNode, MapNode, Node, ScalarNode
@@ -23,7 +25,7 @@ E = TypeVar("E", bound=StrEnum)
 
 KEYS = (
     *("title", "about", "stores", "while", "as_soon_as", "unless", "do"),
-    *("mode", "because", "afterwards", "first_sight"),
+    *("mode", "because", "afterwards", "first_sight", *GUARDS, "formerly"),
 )
 """The keys of a rule."""
 
@@ -39,6 +41,8 @@ class Rules:
         self._conditions = conditions
         self._effects = effects
         self._fit = fit
+        self._guards = GuardReader(report, effects)
+        self._renames = Renames(report)
         self._left_out: dict[RuleCode, Mapping[StoreAlias, str]] = {}
         self._tested: dict[RuleCode, Tested] = {}
 
@@ -51,6 +55,10 @@ class Rules:
     def tested(self) -> tuple[Tested, ...]:
         """What the tests of all rules need to know of them, also of those that are wrong."""
         return tuple(self._tested.values())
+
+    def check_renames(self, codes: Sequence[str]) -> None:
+        """Check `formerly` of all rules that were read; `codes` are those of all rules."""
+        self._renames.check(codes)
 
     def read(self, code: ScalarNode, node: Node, *, order: int) -> Rule | None:
         """The rule; None if something is wrong with it, which is reported."""
@@ -79,7 +87,9 @@ class Rules:
 
     def _rule(self, code: ScalarNode, node: MapNode, order: int) -> Rule | None:
         for key, _ in node:
-            if key.text not in KEYS:
+            if key.text in NOT_YET:
+                refuse_not_yet(self._report, key)
+            elif key.text not in KEYS:
                 self._report.unknown(key, "unknown-key", "a rule has no key", KEYS)
         about = self._about(node)
         trigger = self._trigger(code, node)
@@ -90,6 +100,8 @@ class Rules:
         mode = self._mode(code, node)
         afterwards = self._afterwards(node, trigger)
         acts_at_first_sight = self._first_sight(node, trigger)
+        placed = self._guards.read(node, trigger, do.effects if do else None)
+        formerly = self._formerly(code, node)
         aliases = self._stores(node)
         title, because = self._text(node, "title"), self._text(node, "because")
         is_unless_wrong = node.key("unless") is not None and unless is None
@@ -100,7 +112,9 @@ class Rules:
         uses = (*condition.uses, *(unless.uses if unless else ()))
         puts_back = trigger is Trigger.WHILE and afterwards is Afterwards.PUT_BACK
         says = node.key("afterwards") is not None
-        needs = Needs(code, about, trigger, do.effects, uses, puts_back=puts_back, says_afterwards=says)
+        needs = Needs(
+            code, about, trigger, do.effects, uses, puts_back=puts_back, says_afterwards=says, fallback=placed.fallback
+        )
         return Rule(
             code=RuleCode(code.text),
             order=order,
@@ -116,7 +130,9 @@ class Rules:
             because=because,
             afterwards=afterwards,
             acts_at_first_sight=acts_at_first_sight,
+            guards=placed.guards,
             notifies=do.notifies,
+            formerly=formerly,
         )
 
     def _fitting_stores(self, needs: Needs, aliases: tuple[StoreAlias, ...] | None) -> tuple[StoreAlias, ...]:
@@ -228,6 +244,19 @@ class Rules:
             return StoreAlias(node.text)
         self._report.unknown(node, "unknown-store", "stores.yaml has no store", self._fit.aliases)
         return None
+
+    def _formerly(self, code: ScalarNode, node: MapNode) -> tuple[RuleCode, ...]:
+        value = node.get("formerly")
+        if value is None:
+            return ()
+        items = value.items if isinstance(value, ListNode) else (value,)
+        old = [item for item in items if isinstance(item, ScalarNode) and _CODE.fullmatch(item.text.strip())]
+        if not items or len(old) < len(items):
+            said = "`formerly` is the code that the rule had before, or a list of them"
+            self._report.error(value.place, "wrong-shape", said, "write `formerly: old-code`")
+        for item in old:
+            self._renames.add(code.text, item.text.strip(), item.place)
+        return tuple(dict.fromkeys(RuleCode(item.text.strip()) for item in old))
 
     def _text(self, node: MapNode, name: str) -> str:
         value = node.get(name)

@@ -116,11 +116,13 @@ def read_values(report: Report, node: Node, kind: FieldType) -> tuple[Written, .
     return None if None in values else tuple(value for value in values if value is not None)
 
 
-def read_ends(report: Report, node: Node, kind: FieldType) -> tuple[Written, Written] | None:
+def read_ends(
+    report: Report, node: Node, kind: FieldType, *, example: str = "[3, 7]"
+) -> tuple[Written, Written] | None:
     """The two values of `between`: `[3, 7]` or `3 and 7`; the smaller first, unless they span midnight."""
     items = list(node.items) if isinstance(node, ListNode) else _parts(node)
     if len(items) != 2:
-        report.error(node.place, "wrong-shape", "`between` takes two values", "write `between: [3, 7]`")
+        report.error(node.place, "wrong-shape", "`between` takes two values", f"write `between: {example}`")
         return None
     low, high = (read_value(report, item, kind, needs_order=True) for item in items)
     if low is None or high is None:
@@ -173,6 +175,6 @@ def _is_clock(text: str) -> bool:
 _FORMS: Mapping[FieldType, tuple[Callable[[str], bool], tuple[str, ...], str]] = {
     FieldType.DATE: (_is_date, (), "write it as 2026-01-31"),
     FieldType.TIME: (lambda text: read_time(text) is not None, (), "write it as 2026-01-31 or 2026-01-31T09:00"),
-    FieldType.CLOCK: (_is_clock, (), "write it as 09:00"),
+    FieldType.CLOCK: (_is_clock, (), "write it as 09:00; midnight is 00:00"),
     FieldType.WEEKDAY: (lambda text: text.casefold() in WEEKDAYS, WEEKDAYS, ""),
 }

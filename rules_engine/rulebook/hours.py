@@ -1,0 +1,74 @@
+"""`between` and `weekdays` of a rule → the hours in which it may act."""
+
+from __future__ import annotations
+
+import re
+from datetime import time
+
+from rules_engine.core.clock import Hours
+from rules_engine.core.explain import did_you_mean
+from rules_engine.core.fields import WEEKDAYS, FieldType
+
+from .report import Report
+from .vocabulary import read_ends
+from .yaml import ListNode, MapNode, Node, ScalarNode
+
+_DAYS = {**{day: number for number, day in enumerate(WEEKDAYS)}, **{day[:3]: n for n, day in enumerate(WEEKDAYS)}}
+_EXAMPLE = "write `weekdays: monday to friday` or `weekdays: [mon, wed]`"
+_LONGEST = 200
+"""Characters of the days in one text."""
+
+
+def read_hours(report: Report, node: MapNode) -> Hours | None:
+    """The hours of a rule; None where it names none, or wrong ones, which is reported."""
+    times, days = node.get("between"), node.get("weekdays")
+    ends = None if times is None else _times(report, times)
+    on = frozenset[int]() if days is None else _weekdays(report, days)
+    if ends is None and not on:
+        return None
+    start, end = ends or (None, None)
+    return Hours(start, end, on)
+
+
+def _times(report: Report, node: Node) -> tuple[time, time] | None:
+    ends = read_ends(report, node, FieldType.CLOCK, example="09:00 and 17:00")
+    if ends is None:
+        return None
+    start, end = (time.fromisoformat(one.text.strip().zfill(5)) for one in ends)
+    if start == end:
+        said = f"from {start:%H:%M} to {end:%H:%M} there is no time"
+        report.error(node.place, "wrong-order", said, "for the whole day leave `between` out")
+        return None
+    return start, end
+
+
+def _weekdays(report: Report, node: Node) -> frozenset[int]:
+    items = node.items if isinstance(node, ListNode) else (node,)
+    if not items or (isinstance(node, ScalarNode) and (node.is_null or not node.text.strip())):
+        report.error(node.place, "missing-value", "a day is missing here", _EXAMPLE)
+        return frozenset()
+    return frozenset(day for item in items for day in _days(report, item))
+
+
+def _days(report: Report, node: Node) -> set[int]:
+    """The days of one text: `monday`, `mon to fri`, `saturday and sunday`."""
+    if not isinstance(node, ScalarNode) or len(node.text) > _LONGEST:
+        report.error(node.place, "wrong-shape", "days of the week stand here", _EXAMPLE)
+        return set()
+    found: set[int] = set()
+    for part in re.split(r",| and ", node.text.casefold()):
+        names = [name.strip() for name in part.split(" to ")]
+        wrong = next((name for name in names if name not in _DAYS), None)
+        if wrong is not None or len(names) > 2:
+            _refuse(report, node, wrong if wrong is not None else part.strip())
+            return set()
+        first, last = _DAYS[names[0]], _DAYS[names[-1]]
+        found |= {day % 7 for day in range(first, last + 1 if last >= first else last + 8)}
+    return found
+
+
+def _refuse(report: Report, node: ScalarNode, word: str) -> None:
+    at = node.text.casefold().find(word)
+    place = report.place_in(node, at, len(word)) if word and at >= 0 else node.place
+    advice = did_you_mean(word, WEEKDAYS, _EXAMPLE)
+    report.error(place, "wrong-type", f'a day of the week stands here, not "{word[:60]}"', advice)
