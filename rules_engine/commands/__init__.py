@@ -8,7 +8,7 @@ import typer
 
 from rules_engine import __version__
 
-from . import dead_letters, demo, repair, rules, serve
+from . import dead_letters, demo, plan, repair, rules, serve
 
 app = typer.Typer(
     name="rules-engine",
@@ -58,6 +58,7 @@ app.command(rich_help_panel=RUNNING, epilog=_example("worker"))(serve.worker)
 app.command(rich_help_panel=RUNNING, epilog=_example("migrate"))(serve.migrate)
 app.command(rich_help_panel=RUNNING, epilog=_example("release --json"))(serve.release)
 app.command(rich_help_panel=RULES, epilog=_example("check --format github"))(rules.check)
+app.command(rich_help_panel=RULES, epilog=_example("plan --against main"))(plan.plan)
 app.command(rich_help_panel=REPAIR, epilog=_example("deliveries --store web --state 'set aside'"))(repair.deliveries)
 app.command(rich_help_panel=REPAIR, epilog=_example("replay c11e0ef384be48d7b764e9dcc6c40a25"))(repair.replay)
 app.command(rich_help_panel=REPAIR, epilog=_example("probe ksa"))(repair.probe)

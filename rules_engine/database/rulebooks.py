@@ -60,3 +60,10 @@ def check_activation(connection: sa.Connection, id_: int) -> None:
     newest = connection.execute(_NEWEST).one_or_none()
     if newest is None or newest.id != id_:
         raise LaneLostError("Newer rules are in force; this turn is rolled back and decided again by them.")
+
+
+def stored_rulebooks(connection: sa.Connection, prefix: str) -> dict[RulebookHash, Mapping[str, str]]:
+    """The texts of every rulebook that ran and whose hash begins like this."""
+    begins = sa.func.substr(rulebooks.c.hash, 1, len(prefix)) == prefix.lower()
+    rows = connection.execute(sa.select(rulebooks.c.hash, rulebooks.c.texts).where(begins).order_by(rulebooks.c.hash))
+    return {RulebookHash(row.hash): row.texts for row in rows}
