@@ -25,6 +25,7 @@ from rules_engine.core.subject import ProductId, Snapshot, SubjectKind, SubjectR
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 LAG = timedelta(minutes=10)
+TAKES_REMEMBERED = timedelta(days=7)
 WEB = StoreAlias("web")
 
 FEATURED, SALE, BRANDS, ACME, GLOBEX, TOP = "10", "20", "30", "31", "32", "0"
@@ -142,15 +143,17 @@ class Memory:
             if slot.product == ref.id
         }
         mine = [action for action in self.actions.values() if action.slot.product == ref.id]
-        takes: dict[RuleCode, set[datetime]] = {}
+        takes: dict[RuleCode, dict[datetime, datetime]] = {}
         for action in mine:
-            if action.step is Step.TAKE and action.attempts and action.created_at > at - timedelta(hours=24):
+            acted_at = max(action.created_at, action.done_at or action.created_at)
+            if action.step is not Step.GIVE_BACK and action.attempts and acted_at > at - TAKES_REMEMBERED:
                 for rule in action.rules:
-                    takes.setdefault(rule, set()).add(action.created_at)
+                    turn = takes.setdefault(rule, {})
+                    turn[action.created_at] = max(acted_at, turn.get(action.created_at, acted_at))
         return replace(
             case,
             actions={action.key: action for action in mine if self._is_loaded(action, case, ended, at)},
-            recent_takes={rule: tuple(sorted(times)) for rule, times in takes.items()},
+            recent_takes={rule: tuple(sorted(times.values())) for rule, times in takes.items()},
             ended={slot: holds for slot, holds in ended.items() if holds},
         )
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID, uuid5
 
 from .action import ActionKey, ActionKind, Aspect, SlotRef, SlotValue
+from .bounds import Bounds, Wait
 from .holds import Hold, HoldState, Slot
 from .observe import TOOK, SlotCase, moved, settle_sent
 from .plan import ActionState, PlannedAction, Step
@@ -17,10 +18,8 @@ from .view import UNSEEN, Unseen
 NAMESPACE = UUID("6f0f3a52-6d1c-5a0e-9a43-4b7d1f0c2e11")
 """The namespace of all idempotency keys."""
 
-FLAP_LIMIT = 3
-"""A rule takes one product at most so many times in `FLAP_WINDOW`, then waits."""
-FLAP_WINDOW = timedelta(hours=24)
-
+OUT_OF_HOURS = "waits for the hours in which its rule may act"
+"""The reason of an action that was tried before and is out of its rule's hours now."""
 
 _NOT_CALLED = frozenset({ActionState.PENDING, ActionState.WAITING})
 
@@ -51,23 +50,17 @@ def _rank(hold: Hold, order: Mapping[RuleCode, int]) -> tuple[int, str]:
     return (order.get(hold.rule, len(order) + 1), hold.rule)
 
 
-def aim(
-    case: SlotCase,
-    *,
-    store: str,
-    order: Mapping[RuleCode, int],
-    live: frozenset[RuleCode],
-    recent_takes: Mapping[RuleCode, Sequence[datetime]],
-    dead: frozenset[ActionKey],
-    caused_by: tuple[str, ...],
-    at: datetime,
-) -> SlotCase:
-    """The one open action that makes the slot what it should be, or none.
+def aim(case: SlotCase, bounds: Bounds) -> SlotCase:
+    """The one open action that makes the slot what it should be, or none; due within the hours of its rule.
 
-    Rules that are not `live` (paused, watching, or gone from the rulebook) may neither take nor give back. `dead` are
-    keys of dead letters: they are not tried again unless a person says so.
+    Rules that are not live may neither take nor give back.
     """
-    goal = wanted(case.slot, order, live)
+    return _in_hours(_aimed(case, bounds), bounds)
+
+
+def _aimed(case: SlotCase, bounds: Bounds) -> SlotCase:
+    at, live = bounds.at, bounds.live
+    goal = wanted(case.slot, bounds.order, live)
     if goal is None:
         unwanted = case.action is not None and case.action.step is not Step.MOMENT
         return case.close(*_given_up_as(case.action), at=at) if unwanted else _retargeted(case)
@@ -88,7 +81,25 @@ def aim(
         return case.close(ActionState.CANCELLED, "its rule may not act now", at=at) if is_stopped else case
     if case.action is not None:
         return _retargeted(case)
-    return _start(case, goal, speaker, store=store, recent_takes=recent_takes, dead=dead, caused_by=caused_by, at=at)
+    return _start(case, goal, speaker, bounds)
+
+
+def _in_hours(case: SlotCase, bounds: Bounds) -> SlotCase:
+    """With an action that is due when its rule may act: judged anew each time, because hours may have been edited."""
+    action = case.action
+    if action is None or action.state not in _NOT_CALLED:
+        return case
+    goal = wanted(case.slot, bounds.order, bounds.live)
+    speaker = (goal.holder or goal.debtor) if goal is not None else None
+    opening = bounds.opening(speaker.rule if speaker is not None else action.rules[0])
+    if action.state is ActionState.PENDING:
+        return replace(case, action=replace(action, due_at=opening))
+    is_ours = action.reason == OUT_OF_HOURS
+    if opening is not None and (is_ours or action.due_at is None or action.due_at < opening):
+        return replace(case, action=replace(action, due_at=opening, reason=OUT_OF_HOURS))
+    if opening is None and is_ours:
+        return replace(case, action=replace(action, due_at=None, reason=""))
+    return case
 
 
 def _given_up_as(action: PlannedAction | None) -> tuple[ActionState, str]:
@@ -153,33 +164,24 @@ def _mark_leading(case: SlotCase, goal: Aim, *, at: datetime) -> SlotCase:
     )
 
 
-def _start(
-    case: SlotCase,
-    goal: Aim,
-    speaker: Hold,
-    *,
-    store: str,
-    recent_takes: Mapping[RuleCode, Sequence[datetime]],
-    dead: frozenset[ActionKey],
-    caused_by: tuple[str, ...],
-    at: datetime,
-) -> SlotCase:
+def _start(case: SlotCase, goal: Aim, speaker: Hold, bounds: Bounds) -> SlotCase:
     ref = case.slot.ref
+    was_tried = speaker.state is HoldState.SENT  # and called off before anybody knew what came of it
     if goal.holder is None:
         step, word = Step.GIVE_BACK, "give back"
     else:
         step, word = Step.TAKE, "take" if speaker.takes == 0 else f"take again {speaker.takes}"
-        lately = [when for when in recent_takes.get(speaker.rule, ()) if when > at - FLAP_WINDOW]
-        if len(lately) >= FLAP_LIMIT:
-            return _wait_for_calm(case, speaker, until=min(lately) + FLAP_WINDOW)
+        is_fallback = (ref, (speaker.rule, speaker.subject)) in bounds.fallbacks
+        wait = bounds.calm(speaker.rule, is_urgent=is_fallback or was_tried)
+        if wait is not None:
+            return _wait_for_calm(case, speaker, wait)
     # An edited rule may want the opposite in the same episode: that is another step.
-    key = action_key(store, ref, speaker.rule, str(speaker.episode), f"{word} {goal.wish}")
-    if key in dead or any(done.key == key for done in case.closed):
+    key = action_key(bounds.store, ref, speaker.rule, str(speaker.episode), f"{word} {goal.wish}")
+    if key in bounds.dead or any(done.key == key for done in case.closed):
         return case
     old = case.value if not isinstance(case.value, Unseen) else None
     kind, target = call_for(ref, old, goal.wish)
     rules = [hold.rule for hold in case.slot.holds if hold.state.is_claim and hold.wish == goal.wish and goal.holder]
-    was_tried = speaker.state is HoldState.SENT  # and called off before anybody knew what came of it
     action = PlannedAction(
         key=key,
         kind=kind,
@@ -190,18 +192,24 @@ def _start(
         rules=tuple(dict.fromkeys((speaker.rule, *rules))),
         about=speaker.subject,
         state=ActionState.WAITING if was_tried else ActionState.PENDING,
-        created_at=at,
+        created_at=bounds.at,
         attempts=1 if was_tried else 0,
-        caused_by=caused_by,
+        caused_by=bounds.caused_by,
     )
-    text = deed(kind, case.called, target)
+    text = when_due(deed(kind, case.called, target), speaker.rule, bounds)
     return replace(case, action=action).note(speaker.rule, f"gives back: {text}" if step is Step.GIVE_BACK else text)
 
 
-def _wait_for_calm(case: SlotCase, hold: Hold, *, until: datetime) -> SlotCase:
-    """The rule took this product too often of late: it waits, and says so once."""
-    case = replace(case, look_at=until)
-    text = f"{case.called}: taken {FLAP_LIMIT} times in 24 hours; waits until {until:%Y-%m-%d %H:%M} UTC"
+def when_due(text: str, rule: RuleCode, bounds: Bounds) -> str:
+    """What a rule does, and until when it waits with that if its hours do not let it act now."""
+    opening = bounds.opening(rule)
+    return text if opening is None else f"{text}; waits until {bounds.hour(opening)}, when it may act"
+
+
+def _wait_for_calm(case: SlotCase, hold: Hold, wait: Wait) -> SlotCase:
+    """The rule acted on this product too often or too lately: it waits, and says so once."""
+    case = replace(case, look_at=wait.until if case.look_at is None else min(wait.until, case.look_at))
+    text = f"{case.called}: {wait.text}"
     if hold.reason == text:
         return case
     case = case.with_holds(lambda each: replace(each, reason=text) if each is hold else each)

@@ -11,6 +11,7 @@ from .decide_product import decide_product
 from .holds import Hold, HoldState
 from .judge import judge_rules
 from .moments import Moment
+from .notices import notices_of
 from .observe import moved
 from .plan import ActionState, Case, Trace
 from .sighting import Context, Decision, Sighting, document_of
@@ -88,6 +89,8 @@ def _decide_category(case: Case, sighting: Sighting, context: Context) -> Decisi
         is_gone=False,
         episodes={**case.episodes, **{(each.rule.code, case.ref): each.episode for each in judged if each.episode}},
     )
-    traces = (each.trace(case.ref, sighting.at, caused_by=sighting.caused_by, is_changed=changed) for each in judged)
+    told = (each.trace(case.ref, sighting.at, caused_by=sighting.caused_by, is_changed=changed) for each in judged)
+    traces = tuple(trace for trace in told if trace)
+    notices = notices_of(judged, traces, case.ref, now.fields, at=sighting.at)
     truths = {each.rule.code: each.finding.truth for each in judged}
-    return Decision(done, tuple(trace for trace in traces if trace), moments, truths=truths)
+    return Decision(done, traces, moments, notices=notices, truths=truths)

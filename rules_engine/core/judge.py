@@ -192,4 +192,8 @@ def unknown_name(rule: Rule, directory: Directory) -> str:
         found = _effect_wishes(effect, ProductId(""), (), directory)
         if isinstance(found, Unresolved):
             return found.reason
+    for target in rule.guards.fallbacks:
+        fallback = directory.category(target)
+        if isinstance(fallback, Unresolved):
+            return fallback.reason
     return ""

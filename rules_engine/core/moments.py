@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from .action import ActionKey, SlotRef, SlotValue
-from .aim import action_key, call_for, deed, wanted
+from .aim import action_key, call_for, deed, wanted, when_due
+from .bounds import Bounds
 from .condition import Truth
 from .judge import Judged
 from .observe import SlotCase
@@ -35,23 +36,14 @@ class MomentWish:
     wish: SlotValue
 
 
-def make_moment(
-    case: SlotCase,
-    wanting: MomentWish,
-    *,
-    store: str,
-    order: Mapping[RuleCode, int],
-    known: frozenset[ActionKey],
-    caused_by: tuple[str, ...],
-    at: datetime,
-) -> SlotCase:
+def make_moment(case: SlotCase, wanting: MomentWish, bounds: Bounds, *, known: frozenset[ActionKey]) -> SlotCase:
     """The slot with the moment's action, unless a hold beats it, an earlier rule was first, or it is so already."""
-    rule, wish = wanting.moment.rule, wanting.wish
+    rule, wish, at = wanting.moment.rule, wanting.wish, bounds.at
     ref = case.slot.ref
     value = case.value
     if isinstance(value, Unseen):
         return case.note(rule, f"{case.called}: cannot tell what it is now, so nothing is called")
-    goal = wanted(case.slot, order)
+    goal = wanted(case.slot, bounds.order)
     if goal is not None:
         if goal.wish == wish or goal.holder is None:
             # What is held or owed already stays so afterwards: there is nothing to give back any more.
@@ -64,7 +56,7 @@ def make_moment(
     case = case.close(ActionState.CANCELLED, f"a later moment of {rule} wants otherwise", at=at)
     if value == wish:
         return case.note(rule, f"{case.called}: it is so already")
-    key = action_key(store, ref, rule, f"{wanting.moment.subject}@{wanting.moment.revision}", Step.MOMENT)
+    key = action_key(bounds.store, ref, rule, f"{wanting.moment.subject}@{wanting.moment.revision}", Step.MOMENT)
     if key in known:
         return case
     kind, target = call_for(ref, value, wish)
@@ -79,9 +71,9 @@ def make_moment(
         about=wanting.moment.subject,
         state=ActionState.PENDING,
         created_at=at,
-        caused_by=caused_by,
+        caused_by=bounds.caused_by,
     )
-    return replace(case, action=action).note(rule, deed(kind, case.called, target))
+    return replace(case, action=action).note(rule, when_due(deed(kind, case.called, target), rule, bounds))
 
 
 def lapse(case: SlotCase, judged: Sequence[Judged], *, live: frozenset[RuleCode], at: datetime) -> SlotCase:

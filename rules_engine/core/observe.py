@@ -71,15 +71,40 @@ def moved(hold: Hold, state: HoldState, reason: str, *, at: datetime) -> Hold:
     return replace(hold, state=state, reason=reason, changed_at=at)
 
 
-def observe(case: SlotCase, *, at: datetime, lag: timedelta, is_fresh: bool) -> SlotCase:
-    """What the shop shows, judged by the hold table. `is_fresh` is false when nothing was seen, only remembered."""
+def observe(
+    case: SlotCase, *, at: datetime, lag: timedelta, is_fresh: bool, insisting: frozenset[RuleCode] = frozenset()
+) -> SlotCase:
+    """What the shop shows, judged by the hold table. `is_fresh` is false when nothing was seen, only remembered.
+
+    `insisting` are the rules that take again what a person put back.
+    """
+    return _insist_anew(_observed(case, at=at, lag=lag, is_fresh=is_fresh, insisting=insisting), insisting, at=at)
+
+
+def _insist_anew(case: SlotCase, insisting: frozenset[RuleCode], *, at: datetime) -> SlotCase:
+    """With the holds that had stepped back, and whose rule was edited to insist since then, as takers again."""
+    for hold in case.slot.holds:
+        if hold.state is HoldState.STEPPED_BACK and hold.rule in insisting:
+            case = case.note(hold.rule, f"a person undid it ({case.called}): it insists now")
+    return case.with_holds(
+        lambda hold: (
+            moved(hold, HoldState.PENDING, "it insists", at=at)
+            if hold.state is HoldState.STEPPED_BACK and hold.rule in insisting
+            else hold
+        )
+    )
+
+
+def _observed(
+    case: SlotCase, *, at: datetime, lag: timedelta, is_fresh: bool, insisting: frozenset[RuleCode]
+) -> SlotCase:
     if not is_fresh or case.value is UNSEEN:
         return _resend_unknown(case)
     value: SlotValue = case.value
     if case.action is not None:
         case = _observe_action(case, case.action, value, at=at, lag=lag)
     else:
-        case = _observe_holds(case, value, at=at)
+        case = _observe_holds(case, value, insisting, at=at)
     case = _observe_third_value(case, value, at=at)
     if not any(_is_ours(hold, value) for hold in case.slot.holds) and case.value == value:
         # Nothing of this slot is ours: whatever it shows was made by people or other systems.
@@ -210,7 +235,7 @@ def gave_up(case: SlotCase, reason: str, *, at: datetime) -> SlotCase:
     )
 
 
-def _observe_holds(case: SlotCase, value: SlotValue, *, at: datetime) -> SlotCase:
+def _observe_holds(case: SlotCase, value: SlotValue, insisting: frozenset[RuleCode], *, at: datetime) -> SlotCase:
     """Without an open action, a slot that shows something else than we hold was changed by a person."""
     if value == case.slot.baseline:
         case = case.with_holds(lambda hold: settle_debt(hold, "a read shows it given back", at=at))
@@ -219,15 +244,19 @@ def _observe_holds(case: SlotCase, value: SlotValue, *, at: datetime) -> SlotCas
     if any(hold.wish == value for hold in taken) or not taken:
         return case
     for hold in taken:
-        case = case.note(hold.rule, f"a person undid it ({case.called}): the rule steps back until it ends")
-    case = case.with_holds(
-        lambda hold: (
-            moved(hold, HoldState.STEPPED_BACK, "a person changed it back", at=at)
-            if hold.state in TOOK and hold.wish != value
-            else hold
-        )
-    )
+        then = "it insists" if hold.rule in insisting else "the rule steps back until it ends"
+        case = case.note(hold.rule, f"a person undid it ({case.called}): {then}")
+    case = case.with_holds(lambda hold: _undone(hold, value, insisting, at=at))
     return case.rebased(value)
+
+
+def _undone(hold: Hold, value: SlotValue, insisting: frozenset[RuleCode], *, at: datetime) -> Hold:
+    """The hold once a person undid what it took: the person wins, unless its rule insists."""
+    if hold.state not in TOOK or hold.wish == value:
+        return hold
+    if hold.rule in insisting:
+        return moved(hold, HoldState.PENDING, "it insists", at=at)
+    return moved(hold, HoldState.STEPPED_BACK, "a person changed it back", at=at)
 
 
 def settle_sent(hold: Hold, value: SlotValue | Unseen, *, at: datetime) -> Hold:

@@ -34,7 +34,7 @@ from .rows import (
 from .tables import Instant, actions, episodes, holds, slots, snapshots, traces
 
 TAKES_REMEMBERED = timedelta(hours=24)
-"""How far back `Case.recent_takes` goes: the window in which a rule may take one product a few times only."""
+"""How far back `Case.recent_takes` goes at least: the window in which a rule may take one product a few times only."""
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ class _Draft:
     ended: dict[SlotRef, list[Hold]] = field(default_factory=lambda: defaultdict(list))
     episodes: dict[EpisodeKey, Episode] = field(default_factory=dict)
     actions: dict[ActionKey, PlannedAction] = field(default_factory=dict)
-    takes: dict[RuleCode, set[datetime]] = field(default_factory=lambda: defaultdict(set))
+    takes: dict[RuleCode, dict[datetime, datetime]] = field(default_factory=lambda: defaultdict(dict))
 
     def finished(self) -> Case:
         return Case(
@@ -66,7 +66,7 @@ class _Draft:
             },
             episodes=self.episodes,
             actions=self.actions,
-            recent_takes={rule: tuple(sorted(times)) for rule, times in self.takes.items()},
+            recent_takes={rule: tuple(sorted(times.values())) for rule, times in self.takes.items()},
             ended={slot: tuple(ended) for slot, ended in self.ended.items()},
         )
 
@@ -81,13 +81,15 @@ def load_cases(
     *,
     now: datetime,
     lag: timedelta = timedelta(0),
+    takes: timedelta = TAKES_REMEMBERED,
 ) -> dict[SubjectRef, Case]:
     """What is remembered of each of these subjects; an empty case where nothing is.
 
     A slot comes with its open holds. Of the ended holds come those of a stretch that still runs, in `Case.ended`. Of
     the actions come the open ones, the dead ones of a slot that still has a hold, and those done within the last
-    `lag`, of which a late delivery may not know yet. `recent_takes` has one time for
-    each turn in which a rule took the product, and counts only what was attempted. Five queries for every 500 ids.
+    `lag`, of which a late delivery may not know yet. `recent_takes` goes back for `takes`, at least for a day; it has
+    one time for each turn in which a rule took the product, or had its moment, and counts only what was attempted.
+    Five queries for every 500 ids.
     """
     drafts = {ref: _Draft(ref) for ref in refs}
     for chunk in chunks(ref.id for ref in drafts):
@@ -96,7 +98,8 @@ def load_cases(
     for chunk in chunks(ref.id for ref in drafts if ref.kind is SubjectKind.PRODUCT):
         _load_slots(connection, store, chunk, drafts)
         _load_holds(connection, store, chunk, drafts)
-        _load_actions(connection, store, chunk, drafts, since=now - TAKES_REMEMBERED, done_since=now - lag)
+        since = now - max(takes, TAKES_REMEMBERED)
+        _load_actions(connection, store, chunk, drafts, since=since, done_since=now - lag)
     return {ref: draft.finished() for ref, draft in drafts.items()}
 
 
@@ -161,7 +164,8 @@ def _load_actions(
     since: datetime,
     done_since: datetime,
 ) -> None:
-    was_taken = sa.and_(actions.c.step == Step.TAKE.value, actions.c.attempts > 0, actions.c.created_at > since)
+    is_recent = sa.or_(actions.c.created_at > since, actions.c.done_at > since)
+    was_taken = sa.and_(actions.c.step.in_((Step.TAKE.value, Step.MOMENT.value)), actions.c.attempts > 0, is_recent)
     query = (
         sa.select(actions)
         .where(actions.c.store == store, actions.c.product.in_(ids))
@@ -177,12 +181,14 @@ def _load_actions(
     for row in connection.execute(query):
         draft, action = drafts[_product(row)], action_from_row(row)
         has_hold = action.slot in draft.holds or action.slot in draft.ended
-        is_recent = action.done_at is not None and action.done_at > done_since
-        if action.state.is_open or is_recent or (action.state is ActionState.DEAD and has_hold):
+        is_just_done = action.done_at is not None and action.done_at > done_since
+        if action.state.is_open or is_just_done or (action.state is ActionState.DEAD and has_hold):
             draft.actions[action.key] = action
-        if action.step is Step.TAKE and action.attempts and action.created_at > since:
+        acted_at = max(action.created_at, action.done_at or action.created_at)  # its rule's hours may have made it wait
+        if action.step is not Step.GIVE_BACK and action.attempts and acted_at > since:
             for rule in action.rules:
-                draft.takes[rule].add(action.created_at)
+                turn = draft.takes[rule]
+                turn[action.created_at] = max(acted_at, turn.get(action.created_at, acted_at))
 
 
 def save_case(connection: sa.Connection, store: StoreAlias, before: Case, after: Case, *, now: datetime) -> None:

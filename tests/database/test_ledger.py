@@ -87,11 +87,12 @@ def remembered(case: Case, now: datetime = NOW) -> Case:
         if not hold.state.is_open and is_current(hold):
             ended[ref] += (hold,)
     slots = {ref: replace(slot, holds=slot.open_holds) for ref, slot in case.slots.items() if slot.open_holds}
-    takes: dict[RuleCode, set[datetime]] = defaultdict(set)
+    takes: dict[RuleCode, dict[datetime, datetime]] = defaultdict(dict)
     for action in case.actions.values():
-        if action.step is Step.TAKE and action.attempts and action.created_at > now - timedelta(hours=24):
+        acted_at = max(action.created_at, action.done_at or action.created_at)
+        if action.step is not Step.GIVE_BACK and action.attempts and acted_at > now - timedelta(hours=24):
             for rule in action.rules:
-                takes[rule].add(action.created_at)
+                takes[rule][action.created_at] = max(acted_at, takes[rule].get(action.created_at, acted_at))
 
     def still_matters(action: PlannedAction) -> bool:
         has_hold = action.slot in slots or action.slot in ended
@@ -99,7 +100,7 @@ def remembered(case: Case, now: datetime = NOW) -> Case:
         return action.state.is_open or was_just_done or (action.state is ActionState.DEAD and has_hold)
 
     actions = {key: action for key, action in case.actions.items() if still_matters(action)}
-    recent = {rule: tuple(sorted(some)) for rule, some in takes.items()}
+    recent = {rule: tuple(sorted(some.values())) for rule, some in takes.items()}
     return replace(case, slots=slots, ended=dict(ended), actions=actions, recent_takes=recent)
 
 
@@ -356,6 +357,20 @@ def test_takes_are_counted_once_a_turn_for_a_day_and_only_when_attempted(connect
     case = save(connection, Case(PRODUCT), Case(PRODUCT, actions={a.key: a for a in actions}))
     assert case.recent_takes == {RULE: (hours_ago[23], NOW), RuleCode("too"): (NOW,)}
     assert case.actions == {}
+
+
+def test_moments_and_older_takes_are_counted_where_a_rule_acts_only_every_so_often(connection: sa.Connection) -> None:
+    days_ago = [NOW - timedelta(days=days) for days in range(9)]
+    confirmed = replace(ACTION, state=ActionState.CONFIRMED, attempts=1)
+    actions = [
+        replace(confirmed, key=ActionKey("1"), created_at=days_ago[2], step=Step.MOMENT),
+        replace(confirmed, key=ActionKey("2"), created_at=days_ago[8], done_at=days_ago[6]),
+        replace(confirmed, key=ActionKey("3"), created_at=days_ago[8]),
+    ]
+    save(connection, Case(PRODUCT), Case(PRODUCT, actions={a.key: a for a in actions}))
+    week = ledger.load_cases(connection, WEB, [PRODUCT], now=NOW, takes=timedelta(days=7))[PRODUCT]
+    assert week.recent_takes == {RULE: (days_ago[6], days_ago[2])}
+    assert ledger.load_cases(connection, WEB, [PRODUCT], now=NOW)[PRODUCT].recent_takes == {}
 
 
 def test_a_subject_that_was_only_ever_seen_to_be_gone_has_no_snapshot(connection: sa.Connection) -> None:
