@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from rules_engine.core import expression
+from rules_engine.core.age import AGES
 from rules_engine.core.condition import (
     All,
     AnyOf,
@@ -23,9 +24,10 @@ from rules_engine.core.fields import MOMENT_ROOTS, ROOTS, FieldType, fields_belo
 from rules_engine.core.problem import Place
 from rules_engine.core.subject import SubjectKind
 from rules_engine.core.traps import lint
-from rules_engine.core.words import Change, Emptiness, Word
+from rules_engine.core.words import Change, Emptiness, Word, Written
 
 from .report import Report
+from .spans import read_span
 from .vocabulary import ORDERS, SEVERAL, check_word, emptiness, read_ends, read_value, read_values
 from .yaml import ListNode, MapNode, Node, ScalarNode
 
@@ -281,8 +283,16 @@ class Conditions:
         if word in SEVERAL:
             values = read_values(self._report, value, kind)
             return None if values is None else Built(Test(field, word, values), uses)
-        one = read_value(self._report, value, kind, needs_order=word in ORDERS)
+        one = self._age(word, value) if word in AGES else self._value(value, kind, word)
         return None if one is None else Built(Test(field, word, one), uses)
+
+    def _value(self, node: Node, kind: FieldType, word: Word) -> Written | None:
+        return read_value(self._report, node, kind, needs_order=word in ORDERS)
+
+    def _age(self, word: Word, node: Node) -> Written | None:
+        """The span after `newer_than` or `older_than`; None if it is none, which is reported."""
+        is_span = read_span(self._report, node, word.value) is not None
+        return node.written if is_span and isinstance(node, ScalarNode) else None
 
     def _transition(  # noqa: PLR0917 — see above
         self, key: ScalarNode, word: Change, at: ScalarNode, value: Node, kind: FieldType, uses: tuple[Use, ...]

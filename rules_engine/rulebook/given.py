@@ -36,8 +36,9 @@ class Given:
     members: tuple[str, ...]
 
 
-def check_keys(report: Report, node: MapNode, known: Sequence[str], what: str, about: SubjectKind) -> None:
+def check_keys(report: Report, node: MapNode, known: Sequence[str], what: str, about: SubjectKind) -> bool:
     """Report the keys that are none of `known`; a field of the subject gets the advice where it belongs."""
+    before = report.error_count
     for key, _ in node:
         if key.text in known:
             continue
@@ -49,6 +50,7 @@ def check_keys(report: Report, node: MapNode, known: Sequence[str], what: str, a
             report.error(key.place, "unknown-key", said, f"write `{about}: {{{key.text}: …}}`")
         else:
             report.unknown(key, "unknown-key", what, known)
+    return report.error_count == before
 
 
 def read_after(report: Report, node: MapNode) -> timedelta | None:
@@ -75,9 +77,9 @@ class GivenReader:
             return None
         about = self._about
         members = ["products"] if about is SubjectKind.CATEGORY else []
-        check_keys(self._report, node, [about.value, *members, *GIVEN_KEYS], "`given` has no key", about)
+        is_sound = check_keys(self._report, node, [about.value, *members, *GIVEN_KEYS], "`given` has no key", about)
         subject = node.get(about)
-        if subject is None:
+        if subject is None and is_sound:
             self._report.error(
                 node.place, "missing-key", f"the test does not say what the {about} is like", self._advice
             )

@@ -32,6 +32,9 @@ LONGEST_PAUSE = timedelta(days=30)
 MOST_TAKES = 1000
 
 _TAKING_OUT = frozenset({EffectKind.REMOVE_FROM_CATEGORY, EffectKind.EMPTY_CATEGORY})
+_OF_ACTIONS = frozenset(KEYS) - {"must_last", "if_no_category_is_left"}
+"""What holds back changes in the shop only; `if_no_category_is_left` has a sentence of its own."""
+
 _OF_A_STRETCH = {
     "must_last": "a moment does not last",
     "insist": "a moment holds nothing that a person could put back",
@@ -78,17 +81,15 @@ class GuardReader:
         return PlacedGuards(guards, fallback)
 
     def _refuse_needless(self, node: MapNode, trigger: Trigger | None, effects: Sequence[PlacedEffect] | None) -> None:
-        for name, reason in _OF_A_STRETCH.items():
-            key = node.key(name)
-            if key is None:
-                continue
-            if trigger is Trigger.AS_SOON_AS:
+        """Report guards of a stretch under a moment, and guards of actions where the rule only tells somebody."""
+        for key, _ in node:
+            name = key.text
+            if name in _OF_A_STRETCH and trigger is Trigger.AS_SOON_AS:
+                said = f"`{name}` says nothing under `as_soon_as`: {_OF_A_STRETCH[name]}"
                 advice = f"leave `{name}` out, or write the rule with `while:`"
-                self._report.error(
-                    key.place, "needless-key", f"`{name}` says nothing under `as_soon_as`: {reason}", advice
-                )
-            elif effects is not None and not effects and name != "must_last":
-                said = f"`{name}` says nothing here: the rule takes nothing"
+                self._report.error(key.place, "needless-key", said, advice)
+            elif name in _OF_ACTIONS and effects is not None and not effects:
+                said = f"`{name}` is about changes in the shop, and this rule only tells somebody"
                 self._report.error(key.place, "needless-key", said, f"leave `{name}` out")
 
     def _span(self, node: MapNode, name: str, *, most: timedelta | None = None) -> timedelta | None:

@@ -58,6 +58,10 @@ def _days(report: Report, node: Node) -> set[int]:
     found: set[int] = set()
     for part in re.split(r",| and ", node.text.casefold()):
         names = [name.strip() for name in part.split(" to ")]
+        if len(names) == 1 and (dashed := re.fullmatch(r"(\w+)\s*[-–]\s*(\w+)", names[0])) is not None:
+            advice = f"write `{dashed[1]} to {dashed[2]}`"
+            report.error(node.place, "wrong-type", f'"{part.strip()[:60]}" is no day of the week', advice)
+            return set()
         wrong = next((name for name in names if name not in _DAYS), None)
         if wrong is not None or len(names) > 2:
             _refuse(report, node, wrong if wrong is not None else part.strip())

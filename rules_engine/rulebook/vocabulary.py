@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date
 
+from rules_engine.core.age import AGES
+from rules_engine.core.clock import read_duration
 from rules_engine.core.fields import WEEKDAYS, FieldType
 from rules_engine.core.words import Change, Emptiness, Word, Written, read_time
 
@@ -34,8 +36,8 @@ FITTING: Mapping[FieldType, frozenset[Word | Change]] = {
     FieldType.NAMES: frozenset(_IN_LIST),
     FieldType.IDS: frozenset(_IN_LIST),
     FieldType.OBJECTS: frozenset({*_EMPTY, *_TURNS}),
-    FieldType.TIME: frozenset({*_IS, *ORDERS, *_EMPTY, Change.CHANGES}),
-    FieldType.DATE: frozenset({*_IS, *_LISTED, *ORDERS}),
+    FieldType.TIME: frozenset({*_IS, *ORDERS, *AGES, *_EMPTY, Change.CHANGES}),
+    FieldType.DATE: frozenset({*_IS, *_LISTED, *ORDERS, *AGES}),
     FieldType.CLOCK: frozenset({*_IS, *ORDERS}),
     FieldType.WEEKDAY: frozenset({*_IS, *_LISTED}),
     FieldType.ANY: frozenset[Word | Change]({*Word, *Change}),
@@ -95,8 +97,24 @@ def read_value(report: Report, node: Node, kind: FieldType, *, needs_order: bool
     check = _FORMS.get(kind)
     if check is None or check[0](node.text.strip()):
         return written
+    if kind in {FieldType.TIME, FieldType.DATE} and _is_relative(node.text):
+        said = f'a time that moves with today stands here: "{node.text[:60]}"'
+        advice = "write `newer_than: 14 days` or `older_than: 14 days` instead of the word before it"
+        report.error(node.place, "wrong-type", said, advice)
+        return None
     report.unknown(node, "wrong-type", f"{kind.value} stands here, not", check[1], check[2])
     return None
+
+
+_RELATIVE = re.compile(r"(?:(?:the )?(?:last|past|within|in|since|before) )?(.+?)(?: (?:ago|old|back|from now))?")
+_DAYS = frozenset({"now", "today", "yesterday", "tomorrow", "last week", "this week", "last month", "this month"})
+
+
+def _is_relative(text: str) -> bool:
+    """Whether a text names a time by how long ago it is: `14 days ago`, `the last 2 weeks`, `yesterday`."""
+    lower = " ".join(text[:_LONGEST_ENDS].casefold().split())
+    match = _RELATIVE.fullmatch(lower)
+    return lower in _DAYS or (match is not None and read_duration(match[1]) is not None)
 
 
 def _would_be_number(node: ScalarNode) -> bool:

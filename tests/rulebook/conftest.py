@@ -62,7 +62,7 @@ def compiled(stores: tuple[Store, ...]) -> Callable[..., Rulebook]:
 
     def compile_(text: str | Mapping[str, str]) -> Rulebook:
         texts = {"rules/a.yaml": text} if isinstance(text, str) else text
-        return compile_rulebook(texts, stores=stores, vendors=VENDORS)
+        return compile_rulebook(texts, stores=stores, vendors=VENDORS, notify=("floor", "Night shift"))
 
     return compile_
 
