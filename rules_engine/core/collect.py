@@ -10,7 +10,7 @@ from .bounds import Bounds, Who
 from .claims import Claim
 from .condition import Document, Truth
 from .directory import Unresolved
-from .judge import Judged
+from .judge import Judged, is_ripe
 from .moments import Moment, MomentWish
 from .observe import SlotCase
 from .plan import ActionState, Step
@@ -102,7 +102,7 @@ class _Collector:
             self._fall_back(moment, fallback)
         else:
             wants.settled.add(who)
-            if judged.began:
+            if judged.is_starting:
                 wants.began.add(rule.code)
             wants.claim(judged.claim(self._scene.case.ref, wish=True), wishes.items())
             self._fall_back(judged.claim(self._scene.case.ref, wish=True), fallback)
@@ -145,7 +145,7 @@ class _Collector:
         fallback = self._fallback_of(judged.rule)
         if problem or isinstance(fallback, Unresolved):
             reason = problem or (fallback.reason if isinstance(fallback, Unresolved) else "")
-            if judged.began or judged.is_moment:
+            if judged.is_starting or judged.is_moment:
                 self._wants.notes.append((code, f"waits: {reason}"))
             return None
         # A rule never takes a product out of its own fallback: it would be put back there when it is the last.
@@ -188,6 +188,8 @@ class _Collector:
             empties = rule.is_while and rule.about is SubjectKind.CATEGORY and bool(rule.effects)
             if episode.truth is Truth.UNMET or not empties:
                 wants.let_go.add((code, subject))
+            elif not is_ripe(rule, episode, self._scene.at):
+                continue  # it has to last first; what the rule holds it keeps
             elif self._is_member(subject.id) or ref in self._slots or ref in wants.claims:
                 fallback = self._fallback_of(rule)
                 if isinstance(fallback, Unresolved):

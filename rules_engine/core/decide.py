@@ -93,4 +93,5 @@ def _decide_category(case: Case, sighting: Sighting, context: Context) -> Decisi
     traces = tuple(trace for trace in told if trace)
     notices = notices_of(judged, traces, case.ref, now.fields, at=sighting.at)
     truths = {each.rule.code: each.finding.truth for each in judged}
-    return Decision(done, traces, moments, notices=notices, truths=truths)
+    look_at = min((each.look_at for each in judged if each.look_at), default=None)
+    return Decision(done, traces, moments, look_at, notices=notices, truths=truths)

@@ -192,13 +192,14 @@ class _Turn:
             self.case,
             snapshot=Snapshot(self.case.ref, fields, version),
             revision=self.case.revision + 1 if changed else self.case.revision,
-            seen_at=self.at if self.sighting.is_fresh else self.case.seen_at,
+            seen_at=self.at,
             is_gone=False,
             slots={ref: each.slot for ref, each in self.slots.items() if each.slot.holds},
             episodes={**self.case.episodes, **episodes},
             actions=actions,
         )
         looks = [each.look_at for each in self.slots.values() if each.look_at]
+        looks += [each.look_at for each in judged if each.look_at]
         truths = {each.rule.code: each.finding.truth for each in judged}
         traces = self._traces(judged, is_changed=changed)
         heard = (each for each in judged if each.rule.code not in wants.lapsed)

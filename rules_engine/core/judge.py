@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from .action import Aspect, SlotRef, SlotValue
 from .claims import Claim
+from .clock import say_duration
 from .condition import Document, Finding, Truth, happens_in, judge
 from .directory import Directory, Unresolved
 from .finding import Kind
 from .plan import Episode, EpisodeKey, Trace
 from .rule import Effect, EffectKind, Identified, Mode, Named, Rule
 from .subject import ProductId, SubjectRef
+from .turning import rule_turns_at
 from .words import all_, not_
 
 _FLAT = {
@@ -29,7 +31,9 @@ class Judged:
 
     `stands` is the finding with every transition taken as met: whether a moment that had to wait still holds.
     `episode` is the stretch as it is now, None where the rule has never been met. `began` and `ended` say that this
-    sighting turned it.
+    sighting turned it. `is_ripe` says that it has lasted as long as the rule asks for, or of one that ended, that it
+    was seen to; `ripened` says that it had not yet at the sighting before. `look_at` is when time alone may make the
+    rule stand otherwise.
     """
 
     rule: Rule
@@ -39,11 +43,19 @@ class Judged:
     began: bool = False
     ended: bool = False
     is_moment: bool = False
+    is_ripe: bool = True
+    ripened: bool = False
+    look_at: datetime | None = None
 
     @property
     def is_claiming(self) -> bool:
-        """Whether the rule holds its effects now. While nobody can tell, it keeps what it has."""
-        return self.rule.is_while and self.finding.truth is Truth.MET
+        """Whether the rule holds its effects now. While nobody can tell, or it must last, it keeps what it has."""
+        return self.rule.is_while and self.finding.truth is Truth.MET and self.is_ripe
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether the rule holds its effects from this sighting on: its stretch began, or has lasted long enough."""
+        return self.is_claiming and (self.began or self.ripened)
 
     @property
     def is_let_go(self) -> bool:
@@ -79,12 +91,8 @@ class Judged:
     ) -> Trace | None:
         """Why the rule did what it `did`, or None when there is nothing new to say."""
         says = list(dict.fromkeys(did))
-        if self.is_moment:
-            says.insert(0, "its moment came")
-        elif self.began:
-            says.insert(0, "its condition began to hold")
-        elif self.ended:
-            says.insert(0, "its condition ended")
+        if turn := self._turn():
+            says.insert(0, turn)
         elif not says and is_changed and self.finding.truth is Truth.CANNOT_TELL:
             says.append("cannot tell")
         if not says:
@@ -93,6 +101,22 @@ class Judged:
             says.append("it only watches: nothing is called")
         text = "; ".join(says)
         return Trace(self.rule.code, subject, at, self.finding.truth, text, asdict(self.finding), caused_by)
+
+    def _turn(self) -> str:
+        """What became of the rule's moment or stretch at this sighting, in words; empty where nothing did."""
+        if self.is_moment:
+            return "its moment came"
+        lasts = say_duration(self.rule.guards.must_last or timedelta(0))
+        if self.began and not self.is_ripe and self.episode is not None:
+            until = ripens_at(self.rule, self.episode).astimezone(UTC)
+            is_same_day = until.date() == self.episode.since.astimezone(UTC).date()
+            said = f"{until:%H:%M}" if is_same_day else f"{until:%Y-%m-%d %H:%M}"
+            return f"its condition began to hold; it must last {lasts}, until {said} UTC"
+        if self.began:
+            return "its condition began to hold"
+        if self.ended:
+            return "its condition ended" if self.is_ripe else f"its condition ended before it had lasted {lasts}"
+        return f"its condition has lasted {lasts}" if self.ripened else ""
 
 
 def judge_rules(
@@ -114,16 +138,32 @@ def judge_rules(
 
 def _judge_rule(rule: Rule, document: Document, before_at: datetime, episode: Episode | None, at: datetime) -> Judged:
     finding = whole_condition(rule, document)
+    turn = rule_turns_at(rule, document)
     if not rule.is_while:
         stands = whole_condition(rule, document, transitions=Truth.MET).truth
-        return Judged(rule, finding, stands, is_moment=_is_moment(rule, document, before_at, finding.truth))
+        is_moment = _is_moment(rule, document, before_at, finding.truth)
+        return Judged(rule, finding, stands, is_moment=is_moment, look_at=turn)
+    judged = Judged(rule, finding, finding.truth, episode, look_at=turn)
     is_met = episode is not None and episode.truth is Truth.MET
     if finding.truth is Truth.MET and not is_met:
         number = episode.number + 1 if episode else 1
-        return Judged(rule, finding, finding.truth, Episode(number, Truth.MET, at), began=True)
+        judged = replace(judged, episode=Episode(number, Truth.MET, at), began=True)
     if finding.truth is Truth.UNMET and is_met and episode is not None:
-        return Judged(rule, finding, finding.truth, Episode(episode.number, Truth.UNMET, at), ended=True)
-    return Judged(rule, finding, finding.truth, episode)
+        ended = Episode(episode.number, Truth.UNMET, at)
+        return replace(judged, episode=ended, ended=True, is_ripe=is_ripe(rule, episode, before_at))
+    return _ripened(judged, before_at, at)
+
+
+def _ripened(judged: Judged, before_at: datetime, at: datetime) -> Judged:
+    """The rule whose condition has to last: while it has not, it is looked at again when it will have."""
+    rule, episode = judged.rule, judged.episode
+    if rule.guards.must_last is None or episode is None or episode.truth is not Truth.MET:
+        return judged
+    ripe = ripens_at(rule, episode)
+    if at < ripe:
+        return replace(judged, is_ripe=False, look_at=min(judged.look_at or ripe, ripe))
+    is_new = judged.finding.truth is Truth.MET and before_at < ripe
+    return replace(judged, ripened=is_new and not judged.began)
 
 
 def _is_moment(rule: Rule, document: Document, before_at: datetime, truth: Truth) -> bool:

@@ -17,15 +17,19 @@ def notices_of(
 ) -> tuple[Notice, ...]:
     """The notices of a decision: a live rule tells that its moment came, or that its stretch began or ended.
 
-    The text is what the rule's trace says.
+    A stretch that must last counts from when it has lasted. The text is what the rule's trace says.
     """
     texts = {trace.rule: trace.text for trace in traces}
     return tuple(
         Notice(target, each.rule.code, subject, called(subject, fields), texts[each.rule.code], at)
         for each in judged
-        if each.rule.mode is Mode.LIVE and (each.is_moment or each.began or each.ended) and each.rule.code in texts
+        if each.rule.mode is Mode.LIVE and _is_news(each) and each.rule.code in texts
         for target in each.rule.notifies
     )
+
+
+def _is_news(judged: Judged) -> bool:
+    return judged.is_moment or judged.is_starting or (judged.ended and judged.is_ripe)
 
 
 def called(subject: SubjectRef, fields: Fields) -> str:

@@ -129,9 +129,10 @@ class Case:
     """Everything that the engine remembers about one subject of a store.
 
     `snapshot` is the subject as last known, with our own effects written in; `revision` counts its changes.
-    `seen_at` is when it was last seen. `slots`, `actions` and `recent_takes` (when each rule lately took this product
-    or had a moment with it, once for each turn) are empty for a category. A slot is there while it has open holds;
-    `ended` keeps the holds that ended in a stretch which still runs, so that a rule does not take twice in one stretch.
+    `seen_at` is when it was last looked at; where the shop cannot be read, also from memory. `slots`, `actions` and
+    `recent_takes` (when each rule lately took this product or had a moment with it, once for each turn) are empty for a
+    category. A slot is there while it has open holds; `ended` keeps the holds that ended in a stretch which still runs,
+    so that a rule does not take twice in one stretch.
     """
 
     ref: SubjectRef
