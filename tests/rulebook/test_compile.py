@@ -49,6 +49,8 @@ from rules_engine.core.subject import SubjectKind
 from rules_engine.rulebook.compile import compile_rulebook, hash_of
 from rules_engine.rulebook.conditions import MAX_PARTS
 from rules_engine.rulebook.files import read_rule_texts, read_text
+from rules_engine.rulebook.guards import NOT_YET
+from rules_engine.rulebook.rules import KEYS as RULE_KEYS
 from rules_engine.rulebook.stores import load_stores
 from rules_engine.rulebook.vendor import VendorSpec
 from rules_engine.vendors import VENDORS
@@ -97,6 +99,9 @@ def test_a_rule_becomes_what_it_says(compiled: Compile) -> None:
     assert (third.acts_at_first_sight, third.order, third.place.line) == (True, 2, 19)
 
 
+FORTNIGHT = Written("14 days", "14 days")
+
+
 @pytest.mark.parametrize(
     ("text", "condition"),
     [
@@ -109,6 +114,8 @@ def test_a_rule_becomes_what_it_says(compiled: Compile) -> None:
             "{product.stock: {between: 3 and 7}}",
             Test("product.stock", Word.BETWEEN, (Written("3", 3), Written("7", 7))),
         ),
+        ("{product.created_at: {newer_than: 14 days}}", Test("product.created_at", Word.NEWER_THAN, FORTNIGHT)),
+        ('{product.raw.made: {older_than: "14 days"}}', Test("product.raw.made", Word.OLDER_THAN, FORTNIGHT)),
         ("{product.tags: {none_of: A}}", Test("product.tags", Word.NONE_OF, (Written("A", "A"),))),
         ("{product.brand: {becomes: empty}}", Transition("product.brand", Change.BECOMES, Emptiness.EMPTY)),
         ("{product.brand: {changes: true}}", Transition("product.brand", Change.CHANGES)),
@@ -321,9 +328,12 @@ CONDITIONS = st.dictionaries(LEFT, RIGHT, min_size=1, max_size=3).map(
     lambda entries: "{" + ", ".join(f'"{key}": {value}' for key, value in entries.items()) + "}"
 )
 KEYS = st.dictionaries(
-    st.sampled_from(["title", "about", "stores", "unless", "do", "mode", "because", "afterwards", "first_sight", "x"]),
-    RIGHT | st.sampled_from(["category", "brand", "[web]", "put back", "act", "paused", "hide", "[empty_category]"]),
-    max_size=4,
+    st.sampled_from([*RULE_KEYS, *NOT_YET, "x"]),
+    RIGHT
+    | st.sampled_from(["category", "brand", "[web]", "put back", "act", "paused", "hide", "[empty_category]"])
+    | st.sampled_from(["15 minutes", "09:00 and 17:00", "[09:00, 09:00]", "mon to fri", "[sun]", "3", "true", "old"])
+    | st.sampled_from(["{add_to_category: B}", "[{remove_from_category: A}]", "[{notify: {webhook: floor}}]"]),
+    max_size=5,
 )
 
 
@@ -331,14 +341,15 @@ KEYS = st.dictionaries(
 def rule_files(draw: st.DrawFn) -> str:
     keys = {"do": "[hide]", draw(st.sampled_from(["while", "as_soon_as"])): draw(CONDITIONS), **draw(KEYS)}
     body = "".join(f"    {key}: {value}\n" for key, value in keys.items())
-    return f"meanings:\n  sold out: {draw(CONDITIONS)}\nrules:\n  r:\n{body}"
+    tests = f"tests: {{r: [{{name: n, given: {{product: {draw(RIGHT)}}}, expect: {draw(RIGHT)}}}]}}\n"
+    return f"meanings:\n  sold out: {draw(CONDITIONS)}\nrules:\n  r:\n{body}{draw(st.sampled_from(['', tests]))}"
 
 
 NOW = datetime(2026, 1, 31, 9, tzinfo=UTC)
 
 
 def judged(rule: Rule) -> Truth:
-    hash(rule)
+    hash((rule, str(rule.guards.hours)))
     document = Document(rule.about, {"stock": 3, "tags": []}, NOW, StoreAlias("web"), before={"stock": None})
     return judge(rule.condition, document).truth
 
@@ -349,9 +360,10 @@ def test_any_text_is_a_rulebook_that_can_be_judged_or_a_rulebook_error(text: str
         (SHIPPED / "stores.yaml").read_text("utf-8"), path="rules/stores.yaml", vendors=VENDORS, environment=None
     ).stores
     try:
-        rulebook = compile_rulebook({"rules/a.yaml": text}, stores=stores, vendors=VENDORS)
+        rulebook = compile_rulebook({"rules/a.yaml": text}, stores=stores, vendors=VENDORS, notify=("floor",))
     except RulebookError as error:
-        rendered = [problem.render() for problem in error.problems]
+        rendered = [problem.place.line > 0 and problem.render() for problem in error.problems]
+        assert rendered
     else:
         rendered = [f"{judged(rule)}" for rule in rulebook.rules]
     assert all(rendered)

@@ -74,6 +74,12 @@ def test_a_secret_may_be_a_list_while_it_is_changed() -> None:
         ("no-stores", "stores:\n", 1, 8, "`stores:`"),
         ("no-stores", "", 1, 1, "`stores:`"),
         ("doubled-store", WEB + WEB.replace("stores:\n", "").replace("web:", "copy:"), 7, 3, "keep one"),
+        ("unknown-key", WEB + "notfy: {}\n", 7, 1, 'did you mean "notify"?'),
+        ("literal-secret", WEB + "notify: {floor: https://chat.example/x}\n", 7, 17, "`${FLOOR_WEBHOOK}`"),
+        ("literal-secret", WEB + "notify: {night shift: }\n", 7, 22, "NIGHT_SHIFT_WEBHOOK in the environment"),
+        ("wrong-shape", WEB + "notify: {floor: {webhook: x}}\n", 7, 17, "`${FLOOR_WEBHOOK}`"),
+        ("wrong-shape", WEB + "notify: floor\n", 7, 9, "`notify: {shop-floor: ${SHOP_FLOOR_WEBHOOK}}`"),
+        ("bad-alias", WEB + 'notify: {"a/b": "${X}"}\n', 7, 10, "letters, digits, blanks"),
         ("doubled-key", WEB + "    token: ${T}\n", 7, 5, "keep one"),
     ],
 )
@@ -114,6 +120,9 @@ def test_https_and_this_machine_are_addresses(url: str) -> None:
         f"stores:\n  web:\n    token: {SECRET}\n    vendor: nobody\n",
         f"stores: [{SECRET}]\n",
         f"{SECRET}\n",
+        WEB + f"notify: {{floor: https://chat.example/{SECRET}}}\n",
+        WEB + f"notify: {{floor: [{SECRET}]}}\n",
+        WEB + f"notify: {SECRET}\n",
         f"web:\n    token: {SECRET}\n",
         f"stores:\n  web:\n\ttoken: {SECRET}\n",
     ],
@@ -129,6 +138,51 @@ def test_a_literal_secret_is_shown_as_dots(refused_stores: Refused) -> None:
     assert problem.place.length == 1
 
 
+FLOOR = WEB + "notify:\n  floor: ${FLOOR}\n  night shift: ${NIGHT}\n"
+HOOK = "https://hooks.chat.example/services/T0/B0/hunter2hunter2?thread=1"
+
+
+def test_whom_rules_may_tell_has_a_name_and_a_secret_url() -> None:
+    environment = {"T": "token", "C": "key", "FLOOR": f" {HOOK} "}
+    file = load_stores(FLOOR, path="s", vendors=VENDORS, environment=environment)
+    floor, night = file.notify
+    assert (file.notify_names, floor.url, floor.missing) == (("floor", "night shift"), HOOK, "")
+    assert (night.url, night.missing, file.stores[0].missing) == ("", "NIGHT", ())
+    assert "set NIGHT in the environment" in night.silent_because
+    assert HOOK not in repr(file)
+
+
+def test_offline_nobody_is_missing() -> None:
+    file = load_stores(FLOOR, path="s", vendors=VENDORS, environment=None)
+    assert [(target.url, target.missing) for target in file.notify] == [("${FLOOR}", ""), ("${NIGHT}", "")]
+    assert load_stores(WEB + "notify:\n", path="s", vendors=VENDORS, environment=None).notify == ()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            f"http://chat.example/{SECRET}",
+            f"https://me:{SECRET}@chat.example/x",
+            f"ftp://chat.example/{SECRET}",
+            SECRET,
+        ),
+        *(f"https:///{SECRET}", f"https://chat.example/ {SECRET}", f"https://chat.example:x/{SECRET}", "https://[::1"),
+    ],
+)
+def test_a_webhook_that_could_not_be_called_is_refused_and_never_shown(url: str) -> None:
+    with pytest.raises(RulebookError) as caught:
+        load_stores(FLOOR, path="s", vendors=VENDORS, environment={"T": "t", "C": "c", "FLOOR": url, "NIGHT": HOOK})
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.place.line) == ("bad-webhook-url", 8)
+    assert SECRET not in problem.render()
+
+
+def test_a_webhook_on_this_machine_may_be_called_without_tls() -> None:
+    environment = {"FLOOR": "http://127.0.0.1:9/x", "NIGHT": HOOK}
+    assert load_stores(FLOOR, path="s", vendors=VENDORS, environment=environment).notify[0].url == environment["FLOOR"]
+
+
 def test_every_problem_of_the_file_is_told_at_once(refused_stores: Refused) -> None:
     text = WEB.replace("${T}", SECRET).replace("0123", "x").replace("ecwid", "ecwid\n    colour: red")
     assert [problem.code for problem in refused_stores(text)] == ["unknown-key", "bad-value", "literal-secret"]
@@ -139,6 +193,7 @@ WORDS = st.sampled_from(
         *("stores", "web", "vendor", "ecwid", "zid", "zave", "axim", "token", "${T}", "names", "categories", "fields"),
         *("brands", "base_url", "https://a", "time_zone", "UTC", "store_id", "1003", "true", "null", "tenant", "`x`"),
         "webhook_secret",
+        "notify",
     )
 )
 TREES = st.recursive(
