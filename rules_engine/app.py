@@ -6,7 +6,7 @@ import asyncio
 import os
 import random
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,21 +18,23 @@ from sqlalchemy.engine import Connection
 from starlette.applications import Starlette
 
 from rules_engine.core.delivery import DeliveryId, StoreAlias
-from rules_engine.core.errors import DatabaseError, RulebookError, SettingsError
+from rules_engine.core.errors import SettingsError
 from rules_engine.core.rule import Rulebook
-from rules_engine.core.store import NotifyTarget, Store, StoresFile
+from rules_engine.core.store import Store, StoresFile
 from rules_engine.database.engine import Database, migrate
 from rules_engine.database.inbox import Inbox
 from rules_engine.database.lanes import load_lanes, save_lane
 from rules_engine.database.retention import Retention, prune
 from rules_engine.dispatch.embedded import Embedded
 from rules_engine.lane.calls import Send
-from rules_engine.lane.rules import Rules, put_in_force
+from rules_engine.lane.rules import Rules
 from rules_engine.lane.turn import Lane, Rest, Tenure
 from rules_engine.metrics import Metrics
 from rules_engine.network import Network
+from rules_engine.notify import Notifier
 from rules_engine.receive import Doors, webhook_routes
-from rules_engine.rulebook import compile_rulebook, load_stores, read_rule_texts
+from rules_engine.reload import RuleFiles, disk_changes
+from rules_engine.rulebook import compile_rulebook, load_stores
 from rules_engine.settings import Settings
 from rules_engine.vendors import VENDORS
 from rules_engine.watch import watch_routes
@@ -77,12 +79,13 @@ def compile_rules(texts: Mapping[str, str], file: StoresFile) -> Rulebook:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """Time, randomness and ids, which a test brings its own of. `chance` is from 0 up to, not including, 1."""
+    """Time, randomness, ids and a bell for saved files, which a test brings its own of. `chance` is from 0 up to 1."""
 
     now: Callable[[], datetime] = utc_now
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     chance: Callable[[], float] = random.random
     new_id: Callable[[], str] = new_id
+    changes: Callable[[Path], AsyncGenerator[None, None]] = disk_changes
 
 
 @dataclass(slots=True)
@@ -91,7 +94,6 @@ class Engine:
 
     settings: Settings
     stores: tuple[Store, ...]
-    notify: tuple[NotifyTarget, ...]
     doors: Doors
     database: Database
     inbox: Inbox
@@ -101,6 +103,8 @@ class Engine:
     outside: Outside
     lanes: dict[StoreAlias, Lane]
     network: Network
+    rule_files: RuleFiles
+    notifier: Notifier
     app: Starlette
 
     async def run_lane(self, tenure: Tenure) -> Rest:
@@ -109,38 +113,23 @@ class Engine:
 
     async def adopt_rules(self) -> bool:
         """Read the rule files and make them the active rules if they are valid; else say why, and run on as before."""
-        folder = Path(self.settings.rules)
-        try:
-            rulebook = compile_rules(read_rule_texts(folder), StoresFile(self.stores, self.notify))
-        except RulebookError as error:
-            first = error.problems[0]
-            self.rules.refused = f"{first.place}: {first.message} ({error})"
-            log.error("the rule files are refused; the last good rules run on", problems=len(error.problems))
-            for problem in error.problems:
-                log.error("a problem in the rule files", place=str(problem.place), problem=problem.message)
-            return False
-        self.rules.refused = ""
-        aliases = [store.alias for store in self.stores]
-        put = partial(put_in_force, rulebook=rulebook, stores=aliases, now=self.outside.now(), reason="start")
-        try:
-            is_new = await self.database.write(put)
-        except DatabaseError as error:
-            self.rules.refused = f"the rules could not be stored: {error}"
-            log.error("the rules could not be stored; the last good ones run on", reason=str(error))
-            return False
-        if is_new:
-            log.info("new rules are in force", rulebook=rulebook.hash[:12], rules=len(rulebook.rules))
-        return True
+        return await self.rule_files.adopt("start")
 
     async def run(self) -> None:
         """Run lanes and housekeeping until cancelled; then finish the turns that are under way, or leave them."""
         serving = asyncio.create_task(self._serve(), name="lanes")
-        pruning = asyncio.create_task(self._prune_for_ever(), name="prune")
+        beside = [
+            asyncio.create_task(self._prune_for_ever(), name="prune"),
+            asyncio.create_task(self._watch_for_ever(), name="watch the rule files"),
+            asyncio.create_task(self.notifier.run(), name="tell people"),
+        ]
         try:
             await asyncio.shield(serving)
         finally:
             self.dispatch.stop()
-            pruning.cancel()
+            for task in beside:
+                task.cancel()
+            await asyncio.wait(beside)
             done, _ = await asyncio.wait({serving}, timeout=LONGEST_GOODBYE)
             if not done:
                 log.warning("turns are left unfinished; they are done again at the next start")
@@ -165,6 +154,14 @@ class Engine:
         for alias, lane in load_lanes(connection).items():
             if lane.parked_because:
                 save_lane(connection, alias, probe_at=self.outside.now())
+
+    async def _watch_for_ever(self) -> None:
+        while True:
+            try:
+                await self.rule_files.watch(self.outside.changes(self.rule_files.folder))
+            except Exception:  # rules that are saved and never run would be found out too late
+                log.exception("the rule files could not be watched; tried again")
+            await self.outside.sleep(RESTART_AFTER)
 
     async def _prune_for_ever(self) -> None:
         days = timedelta(days=self.settings.retention_days)
@@ -199,14 +196,39 @@ def build(
     for store in stores:
         if store.missing:
             log.warning("a store is parked", store=store.alias, reason=store.parked_because)
+    for target in file.notify:
+        if target.missing:
+            log.warning("notices wait", target=target.name, reason=target.silent_because)
     migrate(settings.database_url)
     database = Database.from_url(settings.database_url)
     doors = Doors(stores)
     metrics = Metrics()
     dispatch = Embedded(database, [store.alias for store in stores], now=outside.now, sleep=outside.sleep)
     inbox = Inbox(database, on_accept=dispatch.ring)
-    rules = Rules(partial(compile_rules, file=file))
+    compile_ = partial(compile_rules, file=file)
+    rules = Rules(compile_)
     network = Network(now=outside.now, allow_private_hosts=settings.allow_private_hosts)
+    rule_files = RuleFiles(
+        folder=settings.rules,
+        stores_file=settings.stores,
+        stores=[store.alias for store in stores],
+        compile=compile_,
+        database=database,
+        rules=rules,
+        now=outside.now,
+        sleep=outside.sleep,
+        on_change=dispatch.ring,
+    )
+    notifier = Notifier(
+        file.notify,
+        database,
+        rules,
+        send or network.send,
+        metrics,
+        now=outside.now,
+        sleep=outside.sleep,
+        chance=outside.chance,
+    )
     lanes = {
         door.alias: Lane(
             store=door.store,
@@ -242,12 +264,20 @@ def build(
 
     routes = [
         *webhook_routes(doors, inbox, now=outside.now, new_id=lambda: DeliveryId(outside.new_id()), metrics=metrics),
-        *watch_routes(database, doors, rules, metrics, lanes=lanes, now=outside.now, admin_token=settings.admin_token),
+        *watch_routes(
+            database,
+            doors,
+            rules,
+            metrics,
+            lanes=lanes,
+            now=outside.now,
+            admin_token=settings.admin_token,
+            notify=file.notify,
+        ),
     ]
     engine = Engine(
         settings=settings,
         stores=stores,
-        notify=file.notify,
         doors=doors,
         database=database,
         inbox=inbox,
@@ -257,6 +287,8 @@ def build(
         outside=outside,
         lanes=lanes,
         network=network,
+        rule_files=rule_files,
+        notifier=notifier,
         app=Starlette(routes=routes, lifespan=lifespan),
     )
     return engine

@@ -67,8 +67,9 @@ def configure(
         library.setLevel(logging.NOTSET)  # a server that was to be quiet in this process may have set it
     # A query may carry a token (Zid's can), and a host's router logs requests anyway.
     logging.getLogger("uvicorn.access").disabled = True
-    # At info httpx writes whole URLs, and at debug httpcore writes headers; Alembic tells of itself at every start.
-    for name in ("httpx", "httpcore", "alembic"):
+    # At info httpx writes whole URLs, and at debug httpcore writes headers; Alembic tells of itself at every start,
+    # and watchfiles of every file that it sees.
+    for name in ("httpx", "httpcore", "alembic", "watchfiles"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

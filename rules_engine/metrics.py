@@ -9,7 +9,7 @@ class Metrics:
     """Prometheus metrics in a registry of one's own, so that two engines in one program do not meet.
 
     `deliveries` counts answers at the door by what became of the delivery, `duplicates` repeated deliveries, `calls`
-    the calls to shops by outcome, `turns` the turns of lanes. The gauges are set when somebody looks: deliveries that
+    the calls to shops by outcome, `turns` the turns of lanes, `notices` what people were told by outcome. The gauges are set when somebody looks: deliveries that
     wait, the age in seconds of the oldest, seconds since the lane's last turn, and whether the store is parked.
     """
 
@@ -26,6 +26,9 @@ class Metrics:
         )
         self.calls = Counter(
             "rules_engine_calls", "Calls to shops by outcome.", ["store", "outcome"], registry=self.registry
+        )
+        self.notices = Counter(
+            "rules_engine_notices", "Notices by target and outcome.", ["target", "outcome"], registry=self.registry
         )
         self.turns = Counter("rules_engine_turns", "Turns of lanes.", ["store"], registry=self.registry)
         self.pending = Gauge(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.errors import DatabaseError
+from rules_engine.core.store import NotifyTarget
 from rules_engine.database.engine import Database
 from rules_engine.database.inbox import Pending, pending_by_store
 from rules_engine.database.lanes import LaneRow, load_lanes
@@ -43,6 +44,7 @@ def watch_routes(
     lanes: Mapping[StoreAlias, Lane],
     now: Callable[[], datetime],
     admin_token: str | None,
+    notify: Sequence[NotifyTarget] = (),
 ) -> list[Route]:
     """The routes for watching. `/metrics` wants `Authorization: Bearer` and the admin token; unset, it is a 404."""
 
@@ -69,6 +71,8 @@ def watch_routes(
         held_up = {alias: dict(lane.waiting_rules) for alias, lane in lanes.items() if lane.waiting_rules}
         body |= {"waiting_rules": held_up} if held_up else {}
         body |= {"refused_rules": rules.refused} if rules.refused else {}
+        silent = {target.name: target.silent_because for target in notify if target.missing}
+        body |= {"notify": silent} if silent else {}
         return JSONResponse(body, 503 if reason else 200)
 
     async def measured(request: Request) -> Response:

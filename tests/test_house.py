@@ -22,7 +22,7 @@ LONGEST = 400
 
 ANYTHING = frozenset(
     {"core", "vendors", "rulebook", "database", "metrics", "network", "logs", "settings", "receive", "lane", "preview"}
-    | {"dispatch", "watch", "app", "commands", "sandbox"}
+    | {"dispatch", "watch", "notify", "reload", "app", "commands", "sandbox"}
 )
 
 MAY_IMPORT: dict[str, frozenset[str]] = {
@@ -38,6 +38,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "lane": frozenset({"core", "vendors", "rulebook", "database", "metrics"}),
     "preview": frozenset({"core", "vendors", "rulebook", "database"}),
     "dispatch": frozenset({"core", "database", "lane"}),
+    "notify": frozenset({"core", "database", "lane", "metrics"}),
+    "reload": frozenset({"core", "database", "lane", "rulebook"}),
     "sandbox": frozenset(),
     "watch": ANYTHING,
     "app": ANYTHING,

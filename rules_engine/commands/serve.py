@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, fields
 from functools import partial
 
 import structlog
@@ -17,10 +18,13 @@ from prometheus_client import disable_created_metrics
 
 from rules_engine import logs
 from rules_engine.app import build, compile_rules, open_stores, utc_now
-from rules_engine.core.errors import SettingsError
+from rules_engine.core.changes import Changes, changes_between
+from rules_engine.core.errors import RulebookError, SettingsError
+from rules_engine.core.rule import Rulebook
+from rules_engine.core.store import StoresFile
 from rules_engine.database.engine import Database
 from rules_engine.database.engine import migrate as bring_up_to_date
-from rules_engine.lane.rules import put_in_force
+from rules_engine.lane.rules import Activated, put_in_force
 from rules_engine.rulebook import read_rule_texts
 from rules_engine.settings import Settings
 
@@ -151,11 +155,12 @@ def release(*, as_json: AsJson = False) -> None:
         database = Database.from_url(settings.database_url)
         try:
             aliases = [store.alias for store in stores]
-            is_new = database.write_now(
+            activated = database.write_now(
                 partial(put_in_force, rulebook=rulebook, stores=aliases, now=utc_now(), reason="release")
             )
         finally:
             database.close()
+        changes = _changes(activated, rulebook, file)
     for problem in rulebook.warnings:
         complain(problem.render())
     for store in stores:
@@ -164,12 +169,15 @@ def release(*, as_json: AsJson = False) -> None:
     for target in file.notify:
         if target.missing:
             complain(target.silent_because)
+    for sentence in activated.sentences():
+        complain(sentence)
     if as_json:
         say_json(
             {
                 "revision": revision,
                 "rulebook": rulebook.hash,
-                "is_new": is_new,
+                "is_new": activated.is_new,
+                "changes": changes and asdict(changes),
                 "rules": [rule.code for rule in rulebook.rules],
                 "warnings": [problem_fields(problem) for problem in rulebook.warnings],
                 "left_out": left_out(rulebook),
@@ -179,4 +187,27 @@ def release(*, as_json: AsJson = False) -> None:
         return
     say(f"The database is at revision {revision}.")
     what = f"Rulebook {rulebook.hash[:12]} with {count(len(rulebook.rules), 'rule')}"
-    say(f"{what} is in force now." if is_new else f"{what} was in force already.")
+    say(f"{what} is in force now." if activated.is_new else f"{what} was in force already.")
+    _say_changes(changes)
+
+
+def _changes(activated: Activated, rulebook: Rulebook, file: StoresFile) -> Changes | None:
+    """What is other than before; None where nothing was put in force, or what was cannot be read any more."""
+    if not activated.is_new:
+        return None
+    try:
+        before = compile_rules(activated.before.texts, file) if activated.before else Rulebook(rulebook.hash)
+    except RulebookError:
+        return None  # it was made by another release, or for other stores
+    return changes_between(before, rulebook)
+
+
+def _say_changes(changes: Changes | None) -> None:
+    if changes is None:
+        return
+    for what in fields(changes):
+        codes = getattr(changes, what.name)
+        if codes:
+            say(f"  {what.name}: {', '.join(map(str, codes))}")
+    if changes.is_empty:
+        say("  No rule is other than before.")

@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 from typing import Any, TypedDict, Unpack
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.errors import LaneLostError
 from rules_engine.core.subject import SubjectKind, SubjectRef
 
 from .rows import chunks, insert_for, upsert
-from .tables import deliveries, lanes, looks
+from .tables import Instant, deliveries, lanes, looks, snapshots
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,15 +137,31 @@ def schedule_looks(
 
     A turn clears the looks that it took before it schedules new ones: the other way round they would be cleared too.
     """
-    statement = insert_for(connection, looks)
-    statement = statement.on_conflict_do_update(
-        index_elements=list(looks.primary_key),
-        set_={"due_at": statement.excluded.due_at, "reason": statement.excluded.reason},
-        where=statement.excluded.due_at < looks.c.due_at,
-    )
+    statement = _keeping_the_earlier(insert_for(connection, looks))
     rows = [_look_columns(store, ref, due_at, reason) for ref in dict.fromkeys(refs)]
     if rows:
         connection.execute(statement, rows)
+
+
+def look_at_all(connection: sa.Connection, store: StoreAlias, *, due_at: datetime, reason: str) -> None:
+    """Have every product and category that was seen and is not gone looked at by `due_at`, in one statement.
+
+    There may be 100,000 of them, and while they are written no webhook is taken.
+    """
+    known = sa.select(
+        snapshots.c.store,
+        snapshots.c.kind,
+        snapshots.c.id,
+        sa.literal(due_at, Instant),
+        sa.literal(reason, sa.Text),
+        sa.literal(0, sa.Integer),
+    ).where(
+        snapshots.c.store == store,
+        snapshots.c.kind.in_([SubjectKind.PRODUCT.value, SubjectKind.CATEGORY.value]),
+        snapshots.c.is_gone.is_(False),
+    )
+    statement = insert_for(connection, looks).from_select([column.name for column in looks.c], known)
+    connection.execute(_keeping_the_earlier(statement))
 
 
 def look_now(
@@ -156,6 +173,14 @@ def look_now(
     would clear it.
     """
     upsert(connection, looks, [_look_columns(store, ref, now, reason) for ref in dict.fromkeys(refs)])
+
+
+def _keeping_the_earlier(statement: sqlite.Insert | postgresql.Insert) -> sqlite.Insert | postgresql.Insert:
+    return statement.on_conflict_do_update(
+        index_elements=list(looks.primary_key),
+        set_={"due_at": statement.excluded.due_at, "reason": statement.excluded.reason},
+        where=statement.excluded.due_at < looks.c.due_at,
+    )
 
 
 def _look_columns(
@@ -171,10 +196,13 @@ def _look_columns(
     }
 
 
-def due_looks(connection: sa.Connection, store: StoreAlias, *, now: datetime, limit: int) -> list[Look]:
-    """The looks that are due, those that have waited longest first. They stay until they are cleared."""
+def due_looks(
+    connection: sa.Connection, store: StoreAlias, *, now: datetime, limit: int, newest_first: bool = False
+) -> list[Look]:
+    """The looks that are due, those that have waited longest first, or last. They stay until they are cleared."""
     query = sa.select(looks).where(looks.c.store == store, looks.c.due_at <= now)
-    rows = connection.execute(query.order_by(looks.c.due_at, looks.c.kind, looks.c.id).limit(limit))
+    due_at = looks.c.due_at.desc() if newest_first else looks.c.due_at
+    rows = connection.execute(query.order_by(due_at, looks.c.kind, looks.c.id).limit(limit))
     return [Look(SubjectRef(SubjectKind(row.kind), row.id), row.due_at, row.reason, row.failures) for row in rows]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -12,7 +12,8 @@ from sqlalchemy.engine import Connection
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.plan import ActionState
 from rules_engine.database.arrivals import DeliveryState
-from rules_engine.database.tables import actions, attempts, deliveries, history, holds, traces
+from rules_engine.database.notices import NoticeState
+from rules_engine.database.tables import actions, attempts, deliveries, history, holds, notices, traces
 
 STEP = 5_000
 """Rows of a kind that one transaction forgets at most, so that no webhook waits for it."""
@@ -43,11 +44,12 @@ class Pruned:
     attempts: int = 0
     holds: int = 0
     history: int = 0
+    notices: int = 0
 
     @property
     def is_complete(self) -> bool:
         """Whether nothing is left to forget; otherwise another step, in a transaction of its own, goes on."""
-        return max(self.bodies, self.deliveries, self.traces, self.attempts, self.holds, self.history) < STEP
+        return all(count < STEP for count in asdict(self).values())
 
 
 def prune(
@@ -67,11 +69,14 @@ def prune(
         ),
         holds=_delete(connection, holds.c.id, holds.c.ended_at < now - retention.ended_holds),
         history=_prune_history(connection, now - retention.records),
+        notices=_delete(connection, notices.c.id, _is_told & (notices.c.at < now - retention.records)),
     )
 
 
 # Nothing that was accepted is lost, so a delivery that waits is never too old.
 _is_done = deliveries.c.state != DeliveryState.PENDING.value
+
+_is_told = notices.c.state != NoticeState.WAITING.value
 
 # An open action learns from its attempts whether it was us, and a dead letter needs them to be judged.
 _is_still_judged = attempts.c.action.in_(

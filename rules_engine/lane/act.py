@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -50,7 +50,8 @@ _READY = frozenset({ActionState.PENDING, ActionState.WAITING})
 class Actor:
     """What acting for one store needs. `fence` raises `LaneLostError` when the turn may no longer write.
 
-    `members` are all the products of a category, by its id, where this very turn read them.
+    `members` are all the products of a category, by its id, where this very turn read them. `urgent` are the products
+    of which a webhook was about; `is_waited_for` says whether more webhooks wait for this turn to end.
     """
 
     store: Store
@@ -63,6 +64,8 @@ class Actor:
     new_id: Callable[[], str]
     metrics: Metrics
     members: Mapping[str, frozenset[str]]
+    urgent: Collection[ProductId]
+    is_waited_for: Callable[[], Awaitable[bool]]
 
 
 @dataclass(slots=True)
@@ -112,10 +115,24 @@ def _due(actor: Actor, cases: Iterable[Case], *, is_add: bool) -> list[PlannedAc
 
 
 async def _perform(actor: Actor, planned: Sequence[PlannedAction], acted: Acted) -> None:
+    """Make these calls, those for webhooks first. The others make way for webhooks that wait, after one at least.
+
+    What is left stays open, and so does the look that brings it back.
+    """
     by_key = {action.key: action for action in planned}
-    for request in await _prepare(actor, planned):
+    has_gone_on = False
+    for request in sorted(await _prepare(actor, planned), key=lambda request: not _is_urgent(actor, request)):
+        if not _is_urgent(actor, request):
+            if has_gone_on and await actor.is_waited_for():
+                return
+            has_gone_on = True
         await actor.calls.allow(request.cost)
         await _call(actor, request, [by_key[action.key] for action in request.actions], acted)
+
+
+def _is_urgent(actor: Actor, request: Request) -> bool:
+    """Whether a webhook caused the call, or it empties a category for which this turn read all members."""
+    return any(action.is_whole or action.product in actor.urgent for action in request.actions)
 
 
 async def _prepare(actor: Actor, planned: Sequence[PlannedAction]) -> tuple[Request, ...]:

@@ -18,7 +18,10 @@ from rules_engine.vendors.base import AnyVendor
 log = structlog.stdlib.get_logger(__name__)
 
 PAGE = 200
-"""Deliveries, and looks, that one turn takes."""
+"""Deliveries, or looks, that one turn takes."""
+BESIDE = 50
+"""Looks that a turn takes beside deliveries: one call reads them. A rule about dates may have looks at a whole
+catalogue due at midnight, and webhooks are not to wait for those."""
 
 
 @dataclass(slots=True)
@@ -90,7 +93,16 @@ class Page:
 
 
 def take_page(connection: Connection, store: StoreAlias, *, now: datetime, limit: int = PAGE) -> Page:
-    """What is due now: the oldest deliveries, then the looks. Everything stays until the turn commits."""
+    """What is due now: the oldest deliveries, then looks. Everything stays until the turn commits.
+
+    Of the looks come those that have waited longest and, for a quarter of the page, the newest: what a person asks for
+    now is not to wait behind a whole catalogue.
+    """
     deliveries: Sequence[StoredDelivery] = claim_pending(connection, store, limit)
-    looks = due_looks(connection, store, now=now, limit=limit)
-    return Page(tuple(deliveries), tuple(looks), now)
+    at_most = min(limit, BESIDE) if deliveries else limit
+    looks = {look.ref: look for look in due_looks(connection, store, now=now, limit=at_most)}
+    if len(looks) == at_most > 3:
+        kept = dict(list(looks.items())[: at_most - at_most // 4])
+        newest = due_looks(connection, store, now=now, limit=at_most // 4, newest_first=True)
+        looks = kept | {look.ref: look for look in newest}
+    return Page(tuple(deliveries), tuple(looks.values()), now)

@@ -47,7 +47,7 @@ class Plan:
     `products` may have actions to send. `set_aside` are deliveries that could not be decided, `failed` subjects that
     could not be read or decided, each with its reason. `looks` say when a subject is to be looked at again. `members`
     are the products of the categories of which this turn read them all, by the category's id. `notices` are for
-    people.
+    people. `urgent` are the products that webhooks were about.
     """
 
     cases: list[tuple[Case, Case]] = field(default_factory=list)
@@ -58,6 +58,7 @@ class Plan:
     failed: dict[SubjectRef, str] = field(default_factory=dict)
     gone_categories: list[SubjectRef] = field(default_factory=list)
     members: dict[str, frozenset[str]] = field(default_factory=dict)
+    urgent: set[ProductId] = field(default_factory=set)
 
     @property
     def products(self) -> list[ProductId]:
@@ -107,6 +108,7 @@ class Planner:
         await self._decide_categories(kinds[SubjectKind.CATEGORY], seen)
         await self._decide_brands(kinds[SubjectKind.BRAND], seen)
         products = {visit.ref: visit for visit in kinds[SubjectKind.PRODUCT]}
+        self._plan.urgent |= {ProductId(ref.id) for ref, visit in products.items() if visit.deliveries}
         # A shop may show another product than the one that was asked for: a variant's parent.
         products |= {ref: Visit(ref) for ref in seen.snapshots if ref.kind is SubjectKind.PRODUCT and ref not in visits}
         asked = {visit.ref for visit in visits.values() if visit.look is not None}
@@ -277,7 +279,9 @@ class Planner:
     # ------------------------------------------------------------------------------------ decide
 
     async def _load(self, refs: Iterable[SubjectRef]) -> dict[SubjectRef, Case]:
-        load = partial(load_cases, store=self.store.alias, refs=list(refs), now=self.now(), lag=self.lag)
+        spans = [rule.guards.at_most_every for rule in self.rules if rule.guards.at_most_every is not None]
+        takes = max(spans, default=timedelta(0))
+        load = partial(load_cases, store=self.store.alias, refs=list(refs), now=self.now(), lag=self.lag, takes=takes)
         return await self.database.read(load)
 
     def _sightings(self, visit: Visit, seen: Seen) -> list[Sighting]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
+from rules_engine.core.changes import Renamed, renames
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.errors import RulebookError
-from rules_engine.core.rule import Rulebook
-from rules_engine.database.catalogue import known_subjects
-from rules_engine.database.lanes import schedule_looks
+from rules_engine.core.rule import Rulebook, RuleCode
+from rules_engine.database.lanes import look_at_all
+from rules_engine.database.ledger import TAKES_REMEMBERED
+from rules_engine.database.renames import held_by, rename_rule
 from rules_engine.database.rulebooks import Activation, activate, active, store_rulebook
 
 Compile = Callable[[Mapping[str, str]], Rulebook]
@@ -67,17 +69,54 @@ class Rules:
         return self._known
 
 
+@dataclass(frozen=True, slots=True)
+class Activated:
+    """What putting a rulebook in force came to. `is_new` says whether anything changed.
+
+    `before` is what was in force until then. `moved` says of how many products something went over from a rule's
+    former code to its own, `orphaned` of how many products rules still hold something that are in no file any more.
+    """
+
+    is_new: bool
+    before: Activation | None = None
+    moved: Mapping[Renamed, int] = field(default_factory=dict)
+    orphaned: Mapping[RuleCode, int] = field(default_factory=dict)
+
+    def sentences(self) -> list[str]:
+        """What an operator should know of it."""
+        said = [f"{each.code} takes over what {each.former} held: {_products(n)}." for each, n in self.moved.items()]
+        said += [
+            f"{code} is gone and still holds something of {_products(n)}: that stays as it is. Bring the rule back, or "
+            f"name it under `formerly:` in the rule that takes its place."
+            for code, n in self.orphaned.items()
+        ]
+        return said
+
+
+def _products(number: int) -> str:
+    return f"{number} product{'' if number == 1 else 's'}"
+
+
 def put_in_force(
     connection: Connection, rulebook: Rulebook, stores: Sequence[StoreAlias], *, now: datetime, reason: str
-) -> bool:
+) -> Activated:
     """Make a rulebook the active one, and have everything that is known looked at by its rules.
 
-    Gives whether anything changed: the rulebook that is active already is left alone.
+    In the same transaction what renamed rules hold goes over to their new codes. The rulebook that is active already
+    is left alone.
     """
     before = active(connection)
     store_rulebook(connection, rulebook.hash, rulebook.texts, now=now)
     if activate(connection, rulebook.hash, now=now, reason=reason) == (before.id if before else None):
-        return False
+        return Activated(is_new=False, before=before)
+    guards = {rule.code: rule.guards for rule in rulebook.rules}
+    moved: dict[Renamed, int] = {}
+    for each in renames(rulebook):
+        takes = max(TAKES_REMEMBERED, guards[each.code].at_most_every or TAKES_REMEMBERED)
+        moved[each] = rename_rule(connection, each.former, each.code, now=now, takes=takes)
+    orphaned = held_by(connection, except_for={rule.code for rule in rulebook.rules})
     for store in stores:
-        schedule_looks(connection, store, known_subjects(connection, store), due_at=now, reason="new rules")
-    return True
+        look_at_all(connection, store, due_at=now, reason="new rules")
+    return Activated(
+        is_new=True, before=before, moved={each: count for each, count in moved.items() if count}, orphaned=orphaned
+    )

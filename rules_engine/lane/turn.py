@@ -22,7 +22,7 @@ from rules_engine.core.store import Store
 from rules_engine.core.subject import ALL, SubjectKind, category
 from rules_engine.database.catalogue import known_subjects, load_directory, products_of_slot
 from rules_engine.database.engine import Database
-from rules_engine.database.inbox import mark_planned, set_aside
+from rules_engine.database.inbox import claim_pending, mark_planned, set_aside
 from rules_engine.database.lanes import (
     LaneColumns,
     check_epoch,
@@ -35,6 +35,7 @@ from rules_engine.database.lanes import (
     schedule_looks,
 )
 from rules_engine.database.ledger import add_traces, save_case
+from rules_engine.database.notices import add_notices
 from rules_engine.database.rulebooks import check_activation
 from rules_engine.metrics import Metrics
 from rules_engine.vendors.base import AnyVendor
@@ -160,7 +161,7 @@ class Lane:
                 page = await self.database.read(partial(take_page, store=self._alias, now=self.now()))
                 if page.is_empty:
                     return Rest(await self.database.read(partial(next_wake, store=self._alias)))
-                wait_until = await self._turn(tenure, calls, in_force, page)
+                wait_until = await self._turn(tenure, calls, in_force, page, until)
             except LaneLostError as error:
                 # Newer rules, or another worker: what was planned is rolled back, and planned again by whoever may.
                 log.info("a turn was rolled back", store=self._alias, reason=str(error))
@@ -192,13 +193,15 @@ class Lane:
 
     # ------------------------------------------------------------------------------------ the turn
 
-    async def _turn(self, tenure: Tenure, calls: Calls, in_force: InForce, page: Page) -> datetime | None:
+    async def _turn(
+        self, tenure: Tenure, calls: Calls, in_force: InForce, page: Page, until: datetime
+    ) -> datetime | None:
         """One page: read, decide, commit, act. Gives when to go on if the store has to be left alone."""
         planner = self._planner(in_force, calls)
         plan = await planner.plan(page)
         await self._commit(tenure, in_force, page, plan)
         for _ in range(3):  # answers may show products, which are decided like any others
-            acted = await act(self._actor(tenure, calls, in_force, plan), plan.products)
+            acted = await act(self._actor(tenure, calls, in_force, plan, until), plan.products)
             if not acted.sightings or acted.until is not None:
                 return acted.until
             page = Page((), (), self.now())
@@ -218,7 +221,13 @@ class Lane:
             lag=self.lag,
         )
 
-    def _actor(self, tenure: Tenure, calls: Calls, in_force: InForce, plan: Plan) -> Actor:
+    async def _is_waited_for(self, until: datetime) -> bool:
+        """Whether the budget is spent and webhooks wait."""
+        if self.now() < until:
+            return False
+        return bool(await self.database.read(partial(claim_pending, store=self._alias, limit=1)))
+
+    def _actor(self, tenure: Tenure, calls: Calls, in_force: InForce, plan: Plan, until: datetime) -> Actor:
         return Actor(
             store=self.store,
             vendor=self.vendor,
@@ -230,6 +239,8 @@ class Lane:
             new_id=self.new_id,
             metrics=self.metrics,
             members=plan.members,
+            urgent=plan.urgent,
+            is_waited_for=partial(self._is_waited_for, until),
         )
 
     def _fence(self, tenure: Tenure, in_force: InForce, connection: Connection) -> None:
@@ -248,7 +259,7 @@ class Lane:
             )
 
     def _write(self, tenure: Tenure, in_force: InForce, page: Page, plan: Plan, connection: Connection) -> None:
-        """Everything that must survive, or nothing: deliveries planned, cases, traces, looks."""
+        """Everything that must survive, or nothing: deliveries planned, cases, traces, notices, looks."""
         now = self.now()
         self._fence(tenure, in_force, connection)
         aside = {
@@ -260,6 +271,7 @@ class Lane:
         for before, after in plan.cases:
             save_case(connection, self._alias, before, after, now=now)
         add_traces(connection, self._alias, in_force.rulebook.hash, plan.traces)
+        add_notices(connection, self._alias, plan.notices, now=now)
         clear_looks(connection, self._alias, [look.ref for look in page.looks], not_after=page.taken_at)
         for _, after in plan.cases:
             due_at = open_since(after, now=now, top=self.vendor.CAPABILITIES.promotes_to)

@@ -1,0 +1,177 @@
+"""Telling people what rules did: one message for each rule and target, to Slack-compatible webhooks."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+
+from rules_engine.core.action import Request
+from rules_engine.core.errors import CallError, PermanentError
+from rules_engine.core.retry import MAX_ATTEMPTS, PARKED_PROBES_AFTER, retry_delay
+from rules_engine.core.rule import RuleCode
+from rules_engine.core.store import NotifyTarget
+from rules_engine.core.subject import SubjectKind
+from rules_engine.database.engine import Database
+from rules_engine.database.notices import Digest, due_digests, mark_dead, mark_sent, postpone
+from rules_engine.lane.calls import Send
+from rules_engine.lane.rules import Rules
+from rules_engine.metrics import Metrics
+
+log = structlog.stdlib.get_logger(__name__)
+
+LOOK_EVERY = 2.0
+"""Seconds between looks for messages that are due."""
+GIVEN_UP_AFTER = timedelta(days=1)
+"""What could not be told for so long is old news."""
+LONGEST_LINE = 300
+"""Characters of a line: a chat takes 40,000 in a message."""
+
+_BUSY = frozenset({408, 425, 429})
+_PLAIN = re.compile(r"[a-z][a-z_ .-]{0,59}")
+
+
+class Notifier:
+    """Sends what is due to the targets of stores.yaml.
+
+    A message counts as sent once its target has said so: after a crash it is sent again rather than not at all. One
+    whose target's variable is not set waits for it. No lane waits for any of this.
+    """
+
+    def __init__(
+        self,
+        targets: Iterable[NotifyTarget],
+        database: Database,
+        rules: Rules,
+        send: Send,
+        metrics: Metrics,
+        *,
+        now: Callable[[], datetime],
+        sleep: Callable[[float], Awaitable[None]],
+        chance: Callable[[], float],
+    ) -> None:
+        self._targets = {target.name: target for target in targets}
+        self._database = database
+        self._rules = rules
+        self._send = send
+        self._metrics = metrics
+        self._now = now
+        self._sleep = sleep
+        self._chance = chance
+
+    async def run(self) -> None:
+        """Send what is due, for ever. A fault of ours is logged, and tried again."""
+        while True:
+            try:
+                await self.send_due()
+            except Exception:  # people who are told nothing any more would not know that anything is wrong
+                log.exception("could not send notices; tried again later")
+            await self._sleep(LOOK_EVERY)
+
+    async def send_due(self) -> None:
+        """Send every message that is due, to each target one after the other, and to one that is slow beside others."""
+        due = await self._database.read(partial(due_digests, now=self._now()))
+        by_target: dict[str, list[Digest]] = {}
+        for digest in due:
+            by_target.setdefault(digest.target, []).append(digest)
+        async with asyncio.TaskGroup() as group:
+            for name, digests in by_target.items():
+                group.create_task(self._send_all(name, digests))
+
+    async def _send_all(self, name: str, digests: Iterable[Digest]) -> None:
+        target = self._targets.get(name)
+        for digest in digests:
+            if target is None:
+                await self._give_up(digest, "stores.yaml does not name it any more")
+            elif not target.missing and not await self._tell(target, digest):
+                return  # the others would fare no better now; they are due again at the next look
+
+    async def _tell(self, target: NotifyTarget, digest: Digest) -> bool:
+        """Send one message. Gives whether the target is there to be told more."""
+        title = await self._title(digest.rule)
+        body = json.dumps({"text": message(digest, title)}, ensure_ascii=False).encode()
+        request = Request("POST", target.url, {"content-type": "application/json"}, body)
+        try:
+            response = await self._send(request)
+        except PermanentError:  # its text is about shops: the address is not to be called, until somebody changes it
+            await self._try_later(digest, "its address may not be called: look at the variable that holds it", None)
+            return False
+        except CallError as error:
+            await self._try_later(digest, _without_url(str(error), target), None)
+            return False
+        if 200 <= response.status < 300:
+            await self._database.write(partial(mark_sent, digest=digest, now=self._now()))
+            self._count(digest, "sent")
+            log.info("told", target=digest.target, rule=digest.rule, notices=digest.count)
+            return True
+        said = response.body[:200].decode("utf-8", "replace").strip()
+        why = f"it answered {response.status}" + (f" ({said})" if _PLAIN.fullmatch(said) else "")
+        if response.status in _BUSY or response.status >= 500:
+            await self._try_later(digest, why, _seconds(response.headers.get("retry-after", "")))
+            return False
+        await self._give_up(digest, why)
+        return True
+
+    async def _title(self, code: RuleCode) -> str:
+        in_force = await self._database.read(self._rules.in_force)
+        rules = in_force.rulebook.rules if in_force else ()
+        return next((rule.title for rule in rules if rule.code == code and rule.title), code)
+
+    async def _try_later(self, digest: Digest, reason: str, asked: float | None) -> None:
+        now = self._now()
+        if now - digest.since > GIVEN_UP_AFTER:
+            await self._give_up(digest, f"{reason}, for a day")
+            return
+        attempt = digest.attempts + 1
+        delay = retry_delay(attempt, chance=self._chance(), asked=asked)
+        if attempt >= MAX_ATTEMPTS:
+            delay = max(delay, PARKED_PROBES_AFTER)
+        await self._database.write(partial(postpone, digest=digest, due_at=now + delay, reason=reason))
+        self._count(digest, "failed for now")
+        log.warning("could not tell; tried again", target=digest.target, rule=digest.rule, reason=reason, after=delay)
+
+    async def _give_up(self, digest: Digest, reason: str) -> None:
+        await self._database.write(partial(mark_dead, digest=digest, reason=reason))
+        self._count(digest, "given up")
+        log.error("notices are given up", target=digest.target, rule=digest.rule, notices=digest.count, reason=reason)
+
+    def _count(self, digest: Digest, outcome: str) -> None:
+        self._metrics.notices.labels(target=digest.target, outcome=outcome).inc(digest.count)
+
+
+def message(digest: Digest, title: str) -> str:
+    """The text of a message, in Slack's markup: the rule's title, how many it is about, and the first of them."""
+    one, more = ("category", "categories") if _is_about_categories(digest) else ("product", "products")
+    lines = [f"*{escaped(title)}*: {digest.subjects} {one if digest.subjects == 1 else more}"]
+    many = len({store for store, _ in digest.notices}) > 1
+    for store, notice in digest.notices:
+        where = f" ({store})" if many else ""
+        lines.append(f"• {escaped(notice.called)}{escaped(where)}: {escaped(notice.text)}")
+    if digest.count > len(digest.notices):
+        lines.append(f"and {digest.count - len(digest.notices)} more")
+    return "\n".join(lines)
+
+
+def _is_about_categories(digest: Digest) -> bool:
+    return all(notice.subject.kind is SubjectKind.CATEGORY for _, notice in digest.notices)
+
+
+def escaped(text: str) -> str:
+    """One line of text as Slack shows it: its three signs of markup escaped, so that no name can ring everybody."""
+    line = " ".join(text.split())
+    line = line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 1]}…"
+    return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _without_url(text: str, target: NotifyTarget) -> str:
+    return text.replace(target.url, "its address").rstrip(".")
+
+
+def _seconds(text: str) -> float | None:
+    """What `Retry-After` asks for, up to an hour; a date is not waited for."""
+    return min(float(text), 3600.0) if text.strip().isdecimal() else None
