@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from itertools import count
 from typing import Any
 
 from rules_engine.core.action import ActionKey, ActionKind, Aspect, Done, SlotRef, Verdict
+from rules_engine.core.clock import Hours
 from rules_engine.core.condition import Condition, Test, Word
 from rules_engine.core.decide import decide
 from rules_engine.core.delivery import EventType, StoreAlias
@@ -21,14 +22,14 @@ from rules_engine.core.problem import Place
 from rules_engine.core.rule import Afterwards, Effect, EffectKind, Mode, Named, Rule, RuleCode, Target, Trigger
 from rules_engine.core.sighting import Context, Decision, Sighting
 from rules_engine.core.store import Capabilities, Names
-from rules_engine.core.subject import ProductId, Snapshot, SubjectKind, SubjectRef, complete, product
+from rules_engine.core.subject import ProductId, Snapshot, SubjectKind, SubjectRef, category, complete, product
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 LAG = timedelta(minutes=10)
 TAKES_REMEMBERED = timedelta(days=7)
 WEB = StoreAlias("web")
 
-FEATURED, SALE, BRANDS, ACME, GLOBEX, TOP = "10", "20", "30", "31", "32", "0"
+FEATURED, SALE, BRANDS, ACME, GLOBEX, UNSORTED, TOP = "10", "20", "30", "31", "32", "40", "0"
 DIRECTORY = Directory(
     {
         FEATURED: CategoryEntry(FEATURED, ("Featured",)),
@@ -36,6 +37,7 @@ DIRECTORY = Directory(
         BRANDS: CategoryEntry(BRANDS, ("Brands",)),
         ACME: CategoryEntry(ACME, ("Acme",), BRANDS),
         GLOBEX: CategoryEntry(GLOBEX, ("Globex",), BRANDS),
+        UNSORTED: CategoryEntry(UNSORTED, ("Unsorted",)),
     },
     names=Names(brands={"Acme": "a1", "Globex": "g1"}),
 )
@@ -112,6 +114,21 @@ def as_soon_as(
     return replace(made, trigger=Trigger.AS_SOON_AS, acts_at_first_sight=acts_at_first_sight)
 
 
+def guarded(rule: Rule, **guards: Any) -> Rule:
+    """The rule with these guards."""
+    return replace(rule, guards=replace(rule.guards, **guards))
+
+
+def falls_back(rule: Rule) -> Rule:
+    """The rule, which puts a product into Unsorted rather than leave it without a category."""
+    return guarded(rule, fallbacks=(Named("Unsorted"),))
+
+
+def hours(start: int, end: int, *weekdays: int) -> Hours:
+    """Whole hours of the day, on these weekdays or on all."""
+    return Hours(time(start), time(end), frozenset(weekdays))
+
+
 @dataclass(slots=True)
 class Memory:
     """What the ledger keeps: it gives back of a saved case what loading it would give."""
@@ -177,6 +194,7 @@ class Bench:
     capabilities: Capabilities = READABLE
     directory: Directory = DIRECTORY
     at: datetime = START
+    zone: tzinfo = UTC
     memory: Memory = field(default_factory=Memory)
     stretches: dict[EpisodeKey, Episode] = field(default_factory=dict)
     moments: tuple[Moment, ...] = ()
@@ -196,6 +214,7 @@ class Bench:
             tuple(sorted(self.rules, key=lambda rule: rule.order)),
             self.directory,
             self.capabilities,
+            zone=self.zone,
             lag=LAG,
             stretches=self.stretches,
             moments=self.moments,
@@ -339,3 +358,18 @@ def owing() -> Bench:
     made = holding()
     made.later(seconds=1).sees(stock=3)
     return made
+
+
+UNPUBLISHED = Test("category.published", Word.IS, False)  # the value that is asked for
+EMPTIES = while_(UNPUBLISHED, Effect(EffectKind.EMPTY_CATEGORY), code="e", order=5, about=SubjectKind.CATEGORY)
+"""Sale is emptied for as long as it is unpublished."""
+
+
+def sees_category(desk: Bench, *, is_published: bool | None, **fields: object) -> Decision:
+    """Decide on the category, and tell the products how its rules stand."""
+    shown = {"id": SALE, "name": "Sale", **fields}
+    if is_published is not None:
+        shown["published"] = is_published
+    decision = desk.decides(Sighting(category(SALE), desk.at, Snapshot(category(SALE), shown)))
+    desk.stretches |= decision.case.episodes
+    return decision

@@ -150,10 +150,10 @@ class _Collector:
             return None
         # A rule never takes a product out of its own fallback: it would be put back there when it is the last.
         wishes = {ref: wish for ref, wish in wishes.items() if wish is not False or ref not in fallback}
+        own = tuple(ref for ref in fallback if ref not in wishes)
         if judged.is_claiming:
             out = [ref.target for ref, wish in wishes.items() if ref.aspect is Aspect.MEMBERSHIP and wish is False]
-            wishes |= self._promotion((code, self._scene.case.ref), out)
-        own = tuple(ref for ref in fallback if ref not in wishes)
+            wishes |= self._promotion((code, self._scene.case.ref), out, own)
         return wishes, own
 
     def _fallback_of(self, rule: Rule) -> tuple[SlotRef, ...] | Unresolved:
@@ -165,12 +165,14 @@ class _Collector:
             found.append(self._scene.membership(id_))
         return tuple(dict.fromkeys(found))
 
-    def _promotion(self, who: Who, out: list[str]) -> Wishes:
+    def _promotion(self, who: Who, out: list[str], fallback: tuple[SlotRef, ...]) -> Wishes:
         """The wish for a membership that the shop made by itself, for a rule that takes the product `out` of others."""
         top = self._scene.context.capabilities.promotes_to
         if top is None:
             return {}
         ref, fields = self._scene.membership(top), self._scene.fields
+        if fallback and list(fields.get("category_ids", ())) != [top]:
+            return {}  # the fallback stands in its place
         seen = self._document.fields
         stays = stays_promoted(self._slots, ref, who, out_of=out, fields=fields, people_see=seen)
         return {ref: True} if stays else {}
@@ -196,9 +198,11 @@ class _Collector:
                     continue  # it waits, with what it has
                 made = Claim(code, subject, wish=True, episode=episode.number, is_left=rule.leaves)
                 wants.settled.add((code, subject))
-                if ref not in fallback:
-                    wants.claim(made, [(ref, False), *self._promotion((code, subject), [subject.id]).items()])
-                self._fall_back(made, tuple(each for each in fallback if each != ref))
+                own = tuple(each for each in fallback if each != ref)
+                if own == fallback:
+                    promotion = self._promotion((code, subject), [subject.id], own)
+                    wants.claim(made, [(ref, False), *promotion.items()])
+                self._fall_back(made, own)
 
     def _collect_moments(self) -> None:
         """What moments of rules about categories want of a member."""

@@ -5,39 +5,30 @@ from __future__ import annotations
 from dataclasses import replace
 
 from core_builders import (
+    EMPTIES,
     FEATURED,
     SALE,
     SOLD_OUT,
+    UNPUBLISHED,
     Bench,
     adds,
     as_soon_as,
     membership,
     removes,
+    sees_category,
     stock,
     while_,
 )
 
 from rules_engine.core.action import ActionKind
-from rules_engine.core.condition import Test, Truth, Word
+from rules_engine.core.condition import Truth, Word
 from rules_engine.core.holds import HoldState
 from rules_engine.core.plan import Step
 from rules_engine.core.rule import Effect, EffectKind, Mode, Rule, RuleCode
-from rules_engine.core.sighting import Decision, Sighting
-from rules_engine.core.subject import Snapshot, SubjectKind, category
+from rules_engine.core.sighting import Sighting
+from rules_engine.core.subject import SubjectKind, category
 
-UNPUBLISHED = Test("category.published", Word.IS, False)  # the value that is asked for
-EMPTIES = while_(UNPUBLISHED, Effect(EffectKind.EMPTY_CATEGORY), code="e", order=5, about=SubjectKind.CATEGORY)
 KEY = (RuleCode("e"), category(SALE))
-
-
-def sees_category(desk: Bench, *, is_published: bool | None, **fields: object) -> Decision:
-    """Decide on the category, and tell the products how its rules stand."""
-    shown = {"id": SALE, "name": "Sale", **fields}
-    if is_published is not None:
-        shown["published"] = is_published
-    decision = desk.decides(Sighting(category(SALE), desk.at, Snapshot(category(SALE), shown)))
-    desk.stretches |= decision.case.episodes
-    return decision
 
 
 def unpublished(*rules: Rule) -> Bench:
