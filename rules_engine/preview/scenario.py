@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from rules_engine.core.action import ActionKind, Aspect, Done, SlotRef, SlotValue
 from rules_engine.core.condition import Finding, Truth
@@ -83,6 +83,7 @@ class Run:
     members: frozenset[str]
     member_of: tuple[str, ...]
     shop: Shop
+    zone: tzinfo
     is_restless: bool = False
 
 
@@ -140,6 +141,7 @@ class _Player:
             members,
             member_of,
             self.shop,
+            self.store.zone,
             is_restless=self.looks > MOST_LOOKS,
         )
 
@@ -235,7 +237,9 @@ class _Player:
         if times := [*looks, *waits]:
             self.due[sighting.ref] = max(min(times), self.at + STEP)
         zone = self.store.zone
-        self.story += (Told(trace.at.astimezone(zone), trace.subject, trace.text) for trace in decision.traces)
+        self.story += (
+            Told(trace.at.astimezone(zone), trace.subject, self.shop.plainly(trace.text)) for trace in decision.traces
+        )
         self.notices += decision.notices
         if sighting.ref == self.ref:
             self._find(before, decision.case, sighting, context)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rules_engine.core.action import ActionKind
 from rules_engine.core.condition import Truth
 from rules_engine.core.directory import Unresolved
-from rules_engine.core.explain import sentence
+from rules_engine.core.explain import explained
 from rules_engine.core.rule import Effect, EffectKind, Identified, Named, Rule
 from rules_engine.core.scenario import Expected, Scenario
 from rules_engine.core.store import Store
@@ -29,7 +28,7 @@ Line = tuple[str, str]
 class Played:
     """A test that was played. `expected` and `actual` are lines as they stand under `expect`.
 
-    `why` says in a sentence each how the condition stood at last, and `did` what the rule said on the way.
+    `truth` says how the condition stood at last; None when its subject no longer exists.
     """
 
     scenario: Scenario
@@ -38,11 +37,6 @@ class Played:
     actual: tuple[str, ...]
     truth: Truth | None
     run: Run
-
-    @property
-    def did(self) -> tuple[str, ...]:
-        """What the rule said, each with its time."""
-        return tuple(f"{told.at:%a %H:%M:%S}  {told.subject}: {told.text}" for told in self.run.story)
 
 
 def play(scenario: Scenario, rule: Rule, store: Store, vendor: AnyVendor) -> Played:
@@ -110,9 +104,35 @@ def _said(line: Line, ran: Run) -> str:
     return f"{kind}: {ran.shop.called(id_, is_brand=kind == EffectKind.ASSIGN_BRAND)}"
 
 
-def explained(played: Played) -> Iterable[str]:
-    """Why the condition stood as it did, a line for each part."""
+def explanation(played: Played) -> list[str]:
+    """How the condition stood at last: a line for each part of it, `✓` met, `✗` unmet, `?` cannot tell."""
     if played.run.finding is None:
-        yield "the condition was not judged: what it is about no longer exists"
-        return
-    yield sentence(played.run.finding)
+        return ["what it is about no longer exists"]
+    return explained(played.run.finding)
+
+
+def story(played: Played) -> list[str]:
+    """What the rule said, look by look, each with its time in the store's time zone."""
+    is_of_products = played.scenario.about is SubjectKind.CATEGORY
+    lines = []
+    for told in played.run.story:
+        who = f"{told.subject.kind} {told.subject.id}: " if is_of_products else ""
+        lines.append(f"{told.at:%a %d %b %H:%M}  {who}{told.text}")
+    lines += (
+        f"{notice.at.astimezone(played.run.zone):%a %d %b %H:%M}  tells {notice.target}: {notice.text}"
+        for notice in played.run.notices
+    )
+    return lines or ["it did nothing"]
+
+
+def details(played: Played) -> list[tuple[str, list[str]]]:
+    """What is to be read about a test that failed: each part with its name and lines."""
+    parts = [
+        ("expected", list(played.expected)),
+        ("actual", list(played.actual)),
+        ("condition", explanation(played)),
+        ("story", story(played)),
+    ]
+    if played.run.is_restless:
+        parts.append(("stopped", ["the rule never comes to rest: it asks to be looked at again without end"]))
+    return parts

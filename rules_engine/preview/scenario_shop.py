@@ -186,6 +186,12 @@ class Shop:
         names = self.directory.category_names(id_)
         return self.directory.path(id_) if id_ in self.directory.categories and names else next(iter(names), id_)
 
+    def plainly(self, text: str) -> str:
+        """A sentence of the core without the ids that were made up here: `Featured (Featured)` is `Featured`."""
+        for id_ in self.directory.categories:
+            text = text.replace(f" ({id_})", "")
+        return text
+
     def does(self, ref: SlotRef, value: SlotValue) -> None:
         """A call of the rule: the slot of this product has this value now."""
         self.shown[SubjectKind.PRODUCT, ref.product].slots[ref] = value
