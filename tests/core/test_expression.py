@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules_engine.core.expression import MAX_LENGTH, compiled, evaluate, fields_in, looks_at_moment
+from rules_engine.core.expression import compiled, evaluate, fields_in, looks_at_moment
 from rules_engine.core.subject import SubjectKind
+from rules_engine.core.syntax import MAX_LENGTH
 from rules_engine.core.traps import lint
 
 
@@ -32,16 +33,16 @@ from rules_engine.core.traps import lint
         ("product.published = `true`", "jmespath-equals", "=", "`==`"),
         ("product.published and product.in_stock", "jmespath-word", "and", "`&&`"),
         ("product.published OR product.in_stock", "jmespath-word", "OR", "`||`"),
-        ("not product.published", "jmespath-word", "not", "`!`"),
-        ("not(product.published)", "jmespath-word", "not", "`!`"),
+        ("not product.published", "jmespath-word", "not product.published", "`!(product.published)`"),
+        ("not(product.published)", "jmespath-word", "not(product.published)", "`!(product.published)`"),
         ("contain(product.tags, 'a')", "jmespath-function", "contain", '"contains"'),
         ("contains(product.tags)", "jmespath-function", "contains", ""),
         ("length(product.tags)", "jmespath-not-a-condition", "length(product.tags)", "> `0`"),
         ("product.stock", "jmespath-not-a-condition", "product.stock", "compare"),
-        ("product.in_stock && product.stock", "jmespath-not-a-condition", "product.in_stock && product.stock", ""),
+        ("product.in_stock && product.stock", "jmespath-not-a-condition", "product.stock", "product.stock > `0`"),
         ("product.tags[?@ == 'a']", "jmespath-not-a-condition", "product.tags[?@ == 'a']", ""),
         ("'text'", "jmespath-not-a-condition", "'text'", ""),
-        ("product.brand == “Nike”", "jmespath-syntax", "“", "single quotes"),
+        ("product.brand == “Nike”", "jmespath-syntax", "“Nike”", "'Nike' in single quotes"),
         ("product.brand == 'Nike", "jmespath-syntax", "'", "single quotes"),
         ("product.stock >", "jmespath-syntax", ">", ""),
         ("product.stock > `1`)", "jmespath-syntax", ")", ""),
@@ -66,7 +67,7 @@ def test_a_trap_is_caught_where_it_is(text: str, code: str, underlined: str, adv
         "!contains(product.tags, 'a')",
         "product.variants[0].stock > `0`",
         "product.variants[?stock > `0`] | length(@) > `0`",
-        "product.variants[?\"odd name\" == 'x'].sku | contains(@, 'A-1')",
+        "product.raw.parts[?\"odd name\" == 'x'].sku | contains(@, 'A-1')",
         "length(product.variants[?stock == `0`]) == length(product.variants)",
         "product.attributes.\"Shoe size\" == '42'",
         "product.raw.any.thing[0].at_all == 'x'",
