@@ -20,7 +20,7 @@ from rules_engine.settings import Settings
 
 from .output import FINDINGS, AsJson, in_plain_words, problem_fields, say, say_json
 
-_ABOUT_STORES = frozenset({"no-store", "unknown-store"})
+_ABOUT_STORES = frozenset({"no-store", "unknown-store", "unknown-webhook"})
 """What every rule would be blamed for while stores.yaml cannot be read."""
 
 

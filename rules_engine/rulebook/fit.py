@@ -94,18 +94,13 @@ class Fit:
     def warn_of_names(self, needs: Needs, aliases: Sequence[StoreAlias]) -> None:
         """Warn of names to which stores.yaml gives no id, where the shop cannot be asked for it."""
         for alias in aliases:
-            for effect in self._named_effects(needs, alias):
+            for effect in needs.effects:  # a fallback runs only where categories can be read
                 is_brand = effect.effect.kind is EffectKind.ASSIGN_BRAND
                 is_category = effect.effect.kind in CATEGORY_KINDS
                 if is_brand and self._specs[alias].CAPABILITIES.brands_are_names:
                     continue
                 if is_brand or (is_category and not self._specs[alias].CAPABILITIES.can_read_categories):
                     self._warn_of_unknown(alias, effect, is_brand=is_brand)
-
-    def _named_effects(self, needs: Needs, alias: StoreAlias) -> tuple[PlacedEffect, ...]:
-        """What names something there; a fallback that the store refuses has nothing to look up."""
-        is_refused = any(_missing_membership(needs.fallback, self._specs[alias], "")) if needs.fallback else False
-        return needs.effects if is_refused else needs.all_effects
 
     def _warn_of_unknown(self, alias: StoreAlias, effect: PlacedEffect, *, is_brand: bool) -> None:
         names = self._stores[alias].settings.names

@@ -95,6 +95,7 @@ def test_weekdays_are_days_and_ranges_of_days(compiled: Compile, text: str, days
         (STRETCH, "wrong-shape", "weekdays: {mon: true}", "{", "monday to friday"),
         (STRETCH, "wrong-type", "insist: yes", "yes", "`insist: true`"),
         (STRETCH, "wrong-type", "flap_limit: three", "three", "`flap_limit: 3`"),
+        (STRETCH, "wrong-type", "flap_limit: true", "true", "`flap_limit: 3`"),
         (STRETCH, "wrong-type", "flap_limit: 0", "0", "`flap_limit: 3`"),
         (STRETCH, "wrong-type", "flap_limit: 2.5", "2.5", "`flap_limit: 3`"),
         (STRETCH, "wrong-shape", "if_no_category_is_left: Unsorted", "Unsorted", "{add_to_category: NAME}"),

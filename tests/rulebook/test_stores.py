@@ -136,6 +136,9 @@ def test_a_literal_secret_is_shown_as_dots(refused_stores: Refused) -> None:
     (problem,) = refused_stores(WEB.replace("${T}", SECRET))
     assert problem.source == "    token: …"
     assert problem.place.length == 1
+    (problem,) = refused_stores(f"{WEB}notify: {{floor: https://chat.example/{SECRET}}}\n")
+    assert problem.source == "notify: {floor: …}"
+    assert problem.place.length == 1
 
 
 FLOOR = WEB + "notify:\n  floor: ${FLOOR}\n  night shift: ${NIGHT}\n"
