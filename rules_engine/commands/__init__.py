@@ -8,7 +8,7 @@ import typer
 
 from rules_engine import __version__
 
-from . import dead_letters, demo, plan, repair, rules, serve, test
+from . import dead_letters, demo, plan, repair, rules, serve, test, why
 
 app = typer.Typer(
     name="rules-engine",
@@ -59,6 +59,7 @@ app.command(rich_help_panel=RUNNING, epilog=_example("migrate"))(serve.migrate)
 app.command(rich_help_panel=RUNNING, epilog=_example("release --json"))(serve.release)
 app.command(rich_help_panel=RULES, epilog=_example("check --format github"))(rules.check)
 app.command(rich_help_panel=RULES, epilog=_example("plan --against main"))(plan.plan)
+app.command(rich_help_panel=RULES, epilog=_example("why LAPTOP-15 --store web"))(why.why)
 app.command("test", rich_help_panel=RULES, epilog=_example("test --junit report.xml"))(test.play_tests)
 app.command(rich_help_panel=REPAIR, epilog=_example("deliveries --store web --state 'set aside'"))(repair.deliveries)
 app.command(rich_help_panel=REPAIR, epilog=_example("replay c11e0ef384be48d7b764e9dcc6c40a25"))(repair.replay)

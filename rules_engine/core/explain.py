@@ -96,7 +96,7 @@ def tree(finding: Finding) -> list[tuple[int, Finding]]:
     """The finding and its parts, line by line, each with its depth from 0.
 
     What only holds others together has no line: the whole of a rule's condition, and an `all of` with one part or
-    directly in another.
+    directly in another or in a meaning.
     """
     return list(_lines(finding, 0))
 
@@ -107,7 +107,7 @@ def _lines(finding: Finding, depth: int) -> Iterator[tuple[int, Finding]]:
         yield depth, finding
         depth += 1
     for part in finding.parts:
-        is_same = finding.kind == part.kind == "all of"
+        is_same = part.kind == "all of" and finding.kind in {"all of", "meaning"}
         for inner in part.parts if is_same else (part,):
             yield from _lines(inner, depth)
 

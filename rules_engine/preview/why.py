@@ -1,0 +1,200 @@
+"""Why rules did, or did not do, something with a product or category: now, at a past time, or at one to come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from rules_engine.core.explain import listed
+from rules_engine.core.plan import ActionState, PlannedAction, Step
+from rules_engine.core.rule import Mode, Rule, Rulebook, RuleCode
+from rules_engine.core.store import Store
+from rules_engine.vendors.base import AnyVendor
+
+from .why_facts import Asked, Facts, Told, gather
+from .why_find import Match
+from .why_rule import RuleWhy, explain_rule
+from .why_words import Clock, SlotWords
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """The rulebook that is explained. `since` is when it was put in force; None: it never was, it comes from files."""
+
+    rulebook: Rulebook
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """Something that comes next: when (None: as soon as may be), and what."""
+
+    at: datetime | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A rule that does not run for the store, and why not."""
+
+    rule: Rule
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """The whole answer about one subject of one store. `notes` are what stands in the way of everything there."""
+
+    facts: Facts
+    in_force: InForce
+    called: str
+    sku: str
+    notes: tuple[str, ...]
+    rules: tuple[RuleWhy, ...]
+    elsewhere: tuple[Elsewhere, ...]
+    next: tuple[Next, ...]
+
+    @property
+    def clock(self) -> Clock:
+        """Says times in the store's zone."""
+        return Clock(self.facts.asked.now, self.facts.store.zone)
+
+    @property
+    def told(self) -> tuple[Told, ...]:
+        """The last traces, oldest first; when one rule is asked about, only its own."""
+        codes = {each.rule.code for each in self.rules}
+        is_one = len(self.in_force.rulebook.rules) > 1 and len(codes) == 1
+        return tuple(each for each in self.facts.told if not is_one or each.trace.rule in codes)
+
+
+def explain(
+    connection: sa.Connection,
+    match: Match,
+    *,
+    store: Store,
+    vendor: AnyVendor,
+    in_force: InForce,
+    asked: Asked,
+    only: RuleCode | None = None,
+) -> Why:
+    """Why the rules, or `only` one of them, did or did not act on what was found. It reads the database and no shop."""
+    facts = gather(connection, store, vendor, match.ref, asked)
+    running = in_force.rulebook.for_store(store.alias)
+    rules: list[RuleWhy] = []
+    for rule in running:
+        if only in {None, rule.code}:
+            rules += (each for each in _of_rule(connection, rule, facts) if each.finding is not None or each.held)
+    elsewhere = [
+        Elsewhere(rule, _left_out(in_force.rulebook, rule, store))
+        for rule in in_force.rulebook.rules
+        if store.alias not in rule.stores and rule.about is match.ref.kind and only in {None, rule.code}
+    ]
+    return Why(
+        facts=facts,
+        in_force=in_force,
+        called=str(facts.fields.get("name") or match.called),
+        sku=str(facts.fields.get("sku") or match.sku),
+        notes=tuple(_notes(facts, in_force)),
+        rules=tuple(rules),
+        elsewhere=tuple(elsewhere),
+        next=() if asked.is_past else tuple(_next(facts, rules, only)),
+    )
+
+
+def _of_rule(connection: sa.Connection, rule: Rule, facts: Facts) -> Iterator[RuleWhy]:
+    """How one rule stands; a rule about categories is told for a product if it holds something of it."""
+    if rule.about is facts.ref.kind:
+        yield explain_rule(rule, facts)
+        return
+    subjects = {
+        hold.subject: None
+        for slot in facts.case.slots.values()
+        for hold in slot.open_holds
+        if hold.rule == rule.code and hold.subject.kind is not facts.ref.kind
+    }
+    for subject in subjects:
+        category = gather(connection, facts.store, facts.vendor, subject, facts.asked)
+        yield explain_rule(rule, facts, category)
+
+
+def _left_out(rulebook: Rulebook, rule: Rule, store: Store) -> str:
+    reason = rulebook.left_out.get(rule.code, {}).get(store.alias)
+    return reason or f"its `stores:` names {listed(rule.stores)}"
+
+
+def _notes(facts: Facts, in_force: InForce) -> Iterator[str]:
+    asked, known, clock = facts.asked, facts.known, Clock(facts.asked.now, facts.store.zone)
+    if in_force.since is None and asked.is_past:
+        yield "No rules were in force then: this is by the rule files of today."
+    elif in_force.since is None:
+        yield "No rules are in force yet (`rules-engine release` puts them in force): this is by the rule files."
+    if not known.is_exact:
+        yield (
+            f"How it was {clock.when(asked.at)}, is not kept any more: this is the oldest state that is still known. "
+            "RETENTION_DAYS says how long that is kept."
+        )
+    if known.snapshot is None and not known.is_gone:
+        yield f"The engine did not know this {facts.ref.kind} yet."
+    if known.is_gone:
+        yield f"The shop said that this {facts.ref.kind} no longer exists: no rule does anything with it."
+    if asked.at > asked.now:
+        yield f"This is how it would be {clock.when(asked.at)}, if nothing changes until then."
+    if asked.is_past:
+        return
+    if facts.lane.parked_because:
+        yield f"The store is parked, and nothing is called: {facts.lane.parked_because}"
+    elif facts.lane.blocked_until is not None and facts.lane.blocked_until > asked.now:
+        yield f"The shop is left alone until {clock.both(facts.lane.blocked_until)}; then calls go on."
+    yield from _orphans(facts, in_force)
+
+
+def _orphans(facts: Facts, in_force: InForce) -> Iterator[str]:
+    """What rules hold that do not run here any more."""
+    live = {rule.code for rule in in_force.rulebook.for_store(facts.store.alias)}
+    for slot in facts.case.slots.values():
+        for hold in slot.open_holds:
+            if hold.rule not in live:
+                words = SlotWords(slot.ref, facts.fields, facts.directory)
+                yield f"{hold.rule}, which is in these rules no more, {words.keeps(hold.wish, 'the product')}."
+
+
+def _next(facts: Facts, rules: Sequence[RuleWhy], only: RuleCode | None) -> Iterator[Next]:
+    """What comes next, in the order of time."""
+    found = [
+        _of_action(facts, action)
+        for action in facts.case.actions.values()
+        if action.state.is_open and (only is None or only in action.rules)
+    ]
+    for each in rules:
+        if each.acts_at is not None and each.rule.mode is Mode.LIVE:
+            found.append(Next(each.acts_at, f"{each.rule.code} acts, if its condition is still met then"))
+        elif each.turns_at is not None:
+            found.append(Next(each.turns_at, f"the clock may turn the condition of {each.rule.code}"))
+    if only is None and facts.look is not None and facts.look.due_at not in {each.at for each in found}:
+        found.append(Next(facts.look.due_at, f"the {facts.ref.kind} is looked at again: {facts.look.reason}"))
+    yield from sorted(found, key=lambda each: each.at or facts.asked.now)
+
+
+def _of_action(facts: Facts, action: PlannedAction) -> Next:
+    words, rule, what = SlotWords(action.slot, facts.fields, facts.directory), action.rules[0], "the product"
+    deed = words.make(action.wish, what)
+    if action.step is Step.GIVE_BACK:
+        returns = f"{words.returns(action.wish, what)}, because {rule} gives back what it took"
+    else:
+        returns = f"{rule} is to {deed}"
+    tried = "once" if action.attempts == 1 else f"{action.attempts} times"
+    match action.state:
+        case ActionState.PENDING if action.due_at is None or action.due_at <= facts.asked.now:
+            return Next(None, returns)
+        case ActionState.PENDING:
+            return Next(action.due_at, f"{returns}, if that is still wanted then")
+        case ActionState.WAITING:
+            why = f": {action.reason.rstrip('.')}" if action.reason else ""
+            return Next(action.due_at, f"{returns}, if that is still wanted then (tried {tried}{why})")
+        case ActionState.SENT:
+            return Next(action.due_at, f"the shop was asked to {deed}, for {rule}: whether it did is not known yet")
+        case _:
+            return Next(action.due_at, f"the shop said done: {deed}, for {rule}; a look is still to show it")
