@@ -19,6 +19,7 @@ rules:
     do: [vanish]
 """
 LITERAL = 'stores:\n  web: {vendor: ecwid, store_id: 1003, token: secret_abc, client_secret: "${S}"}\n'
+TELLING = "[{notify: {webhook: floor}}]"
 FOR_ALL = """\
 rules:
   hidden-when-sold-out:
@@ -58,11 +59,11 @@ def test_every_error_of_every_file_comes_at_once_with_its_line_and_a_caret(house
 
 def test_a_broken_stores_file_hides_no_errors_of_the_rules_and_blames_none_of_them(house: House) -> None:
     house.write("stores.yaml", LITERAL)
-    house.write("broken.yaml", BROKEN_RULES.replace("[nowhere]", "[web]"))
+    house.write("broken.yaml", BROKEN_RULES.replace("[nowhere]", "[web]").replace("[vanish]", TELLING))
     problems = house.run_json("check", code=1)["problems"]
     assert problems[0]["code"] == "literal-secret"
     assert {Path(problem["path"]).name for problem in problems} == {"stores.yaml", "broken.yaml"}
-    assert not {"unknown-store", "no-store"} & {problem["code"] for problem in problems}
+    assert not {"unknown-store", "no-store", "unknown-webhook"} & {problem["code"] for problem in problems}
 
 
 def test_a_broken_stores_file_alone_is_an_error(house: House) -> None:

@@ -70,6 +70,15 @@ def test_a_release_names_the_stores_that_wait_for_a_variable(house: House) -> No
     assert "ksa waits: set KSA_MANAGER_TOKEN" in result.stderr
 
 
+def test_a_release_names_who_cannot_be_told_for_want_of_a_variable(house: House) -> None:
+    stores = (house.rules / "stores.yaml").read_text(encoding="utf-8")
+    house.write("stores.yaml", stores + "\nnotify: {floor: '${FLOOR_WEBHOOK}'}\n")
+    result = house.run("release")
+    assert result.exit_code == 0
+    assert "floor is not told: set FLOOR_WEBHOOK" in result.stderr
+    assert "floor" not in house.run("release", FLOOR_WEBHOOK="https://chat.example/x").stderr
+
+
 def test_no_worker_is_needed_on_sqlite(house: House) -> None:
     result = house.run("worker")
     assert result.exit_code == 0
