@@ -64,7 +64,7 @@ class ScenarioReader:
             return None
         return Scenario(
             rule=self._rule.code,
-            name=name.text.strip(),
+            name=" ".join(name.text.split()),
             place=name.place,
             about=self._rule.about,
             given=given.glimpse,

@@ -92,7 +92,7 @@ class Scenarios:
         name = node.get("name")
         if not isinstance(name, ScalarNode):
             return
-        first = self._names.setdefault((code, fold(name.text)), name.place)
+        first = self._names.setdefault((code, fold(" ".join(name.text.split()))), name.place)
         if first != name.place:
             said = f'this rule has a test "{name.text.strip()[:60]}" already, at {first}'
             self._report.error(name.place, "doubled-test", said, "give this one another name")

@@ -37,7 +37,7 @@ FITTING: Mapping[FieldType, frozenset[Word | Change]] = {
     FieldType.IDS: frozenset(_IN_LIST),
     FieldType.OBJECTS: frozenset({*_EMPTY, *_TURNS}),
     FieldType.TIME: frozenset({*_IS, *ORDERS, *AGES, *_EMPTY, Change.CHANGES}),
-    FieldType.DATE: frozenset({*_IS, *_LISTED, *ORDERS, *AGES}),
+    FieldType.DATE: frozenset({*_IS, *_LISTED, *ORDERS}),  # of today, which is never old
     FieldType.CLOCK: frozenset({*_IS, *ORDERS}),
     FieldType.WEEKDAY: frozenset({*_IS, *_LISTED}),
     FieldType.ANY: frozenset[Word | Change]({*Word, *Change}),
@@ -97,7 +97,7 @@ def read_value(report: Report, node: Node, kind: FieldType, *, needs_order: bool
     check = _FORMS.get(kind)
     if check is None or check[0](node.text.strip()):
         return written
-    if kind in {FieldType.TIME, FieldType.DATE} and _is_relative(node.text):
+    if kind is FieldType.TIME and _is_relative(node.text):
         said = f'a time that moves with today stands here: "{node.text[:60]}"'
         advice = "write `newer_than: 14 days` or `older_than: 14 days` instead of the word before it"
         report.error(node.place, "wrong-type", said, advice)
