@@ -144,11 +144,11 @@ def compare(word: Word, seen: object, values: tuple[Value, ...], kind: FieldType
     if word is Word.BETWEEN:
         return Truth.UNMET if is_blank(seen) else _between(seen, values, kind, zone)
     if word in _TEXT_WORDS:
-        return any_(_by_text(_TEXT_WORDS[word], seen, value) for value in values)
+        return any_(_by_text(_TEXT_WORDS[word], seen, value, kind) for value in values)
     if isinstance(seen, list | tuple):
         return _in_list(word, seen, values, kind)
     if word in {Word.CONTAINS, Word.CONTAINS_ANY}:
-        return any_(_by_text(lambda text, part: part in text, seen, value) for value in values)
+        return any_(_by_text(lambda text, part: part in text, seen, value, kind) for value in values)
     return any_(_same(seen, value, kind, zone) for value in values)
 
 
@@ -181,11 +181,12 @@ def _same(seen: object, value: Value, kind: FieldType, zone: tzinfo = UTC) -> Tr
     return _truth(fold(seen) == fold(text_of(value)))
 
 
-def _by_text(holds: Callable[[str, str], bool], seen: object, value: Value) -> Truth:
+def _by_text(holds: Callable[[str, str], bool], seen: object, value: Value, kind: FieldType) -> Truth:
     texts = seen.texts if isinstance(seen, Names) else (seen,) if isinstance(seen, str) else ()
     if not texts:
         return Truth.UNMET if is_blank(seen) else Truth.CANNOT_TELL
-    return _truth(any(holds(fold(text), fold(text_of(value))) for text in texts))
+    as_compared = str if kind in {FieldType.ID, FieldType.IDS} else fold
+    return _truth(any(holds(as_compared(text), as_compared(text_of(value))) for text in texts))
 
 
 def _matches(text: str, pattern: str) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from itertools import product as pairs
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -129,6 +130,22 @@ def test_unlimited_stock_is_null_in_expressions() -> None:
         (is_("product.brand", "[ä]cme", Word.MATCHES), UNMET),
         (is_("product.id", "a1"), UNMET),
         (is_("product.id", "A1"), MET),
+        (is_("product.id", "a", Word.STARTS_WITH), UNMET),
+        (is_("product.id", "A", Word.STARTS_WITH), MET),
+        (is_("product.id", "a?", Word.MATCHES), UNMET),
+        (is_("product.id", ("a1", "A1"), Word.ONE_OF), MET),
+        (is_("product.brand_id", Written("007", 7)), MET),
+        (is_("product.brand_id", Written("7", 7)), UNMET),
+        (is_("product.category_ids", Written("0010", 10), Word.CONTAINS), MET),
+        (is_("product.category_ids", Written("10", 10), Word.CONTAINS), UNMET),
+        (is_("product.attributes.Shoe size", Written("42", 42)), MET),
+        (is_("product.attributes.Country", Written("no", "no")), MET),
+        (is_("product.attributes.Version", Written("1.10", 1.1)), MET),
+        (is_("product.attributes.Version", Written("1.1", 1.1)), UNMET),
+        (is_("product.raw.weight", Written("5", 5)), MET),
+        (is_("product.raw.weight", Written("5", "5")), CANNOT_TELL),  # it stands in quotes: that is text
+        (is_("product.raw.fragile", Written("yes", "yes")), CANNOT_TELL),
+        (is_("product.tags", "Sale"), CANNOT_TELL),  # a list is no text
         (is_("product.sku", Written("0123", 123)), MET),
         (is_("product.sku", Written("123", 123)), UNMET),
         (is_("product.currency", Written("NO", "NO")), MET),
@@ -170,7 +187,10 @@ def test_each_word_means_what_it_says(test: Test, expected: Truth) -> None:
         compare_at_price=None,
         published=True,
         tags=["Sale"],
-        category_ids=["C1"],
+        category_ids=["C1", "0010"],
+        brand_id="007",
+        attributes={"Shoe size": "42", "Country": " NO", "Version": "1.10"},
+        raw={"weight": 5, "fragile": True},
         created_at="2025-12-31T21:00:00Z",  # midnight of the new year in the store's zone
     )
     assert truth(test, document) is expected
@@ -188,6 +208,12 @@ def test_a_name_matches_in_any_language() -> None:
     assert truth(is_("product.categories", ("مميز",), Word.NONE_OF), document) is UNMET
     category = seen(kind=SubjectKind.CATEGORY, name="مميز", names=["Featured"])
     assert truth(is_("category.name", "featured"), category) is MET
+
+
+def test_the_hour_that_comes_twice_in_autumn_is_told_apart() -> None:
+    now = datetime(2026, 10, 25, 12, 0, tzinfo=ZoneInfo("Europe/Berlin"))
+    document = replace(seen(created_at="2026-10-25T02:45:00+02:00"), now=now)
+    assert truth(is_("product.created_at", "2026-10-25T02:30:00+01:00", Word.LESS_THAN), document) is MET
 
 
 def test_no_pattern_takes_long() -> None:

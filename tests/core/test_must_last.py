@@ -199,6 +199,15 @@ def test_a_rule_that_waits_for_a_name_says_so_when_it_has_lasted() -> None:
     assert desk.says().startswith("its condition has lasted 15 minutes; waits: ")
 
 
+def test_a_rule_that_cannot_tell_what_to_take_says_so_when_it_has_lasted() -> None:
+    desk = sold_out(WAITS)
+    desk.fields["p1"].pop("category_ids")
+    desk.later(minutes=15)
+    snapshot = Snapshot(product("p1"), desk.fields["p1"])
+    desk.decides(Sighting(product("p1"), desk.at, snapshot))
+    assert "cannot tell what it is now, so nothing is called" in desk.says()
+
+
 def test_people_are_told_when_it_has_lasted_and_not_before() -> None:
     rule = replace(WAITS, notifies=("team",))
     desk = sold_out(rule)
@@ -231,6 +240,15 @@ def test_the_earlier_of_two_looks_counts() -> None:
     decision = desk.sees(stock=0, created_at=created.isoformat())
     assert decision.look_at == START + timedelta(minutes=10)
     assert desk.later(minutes=10).sees().look_at == START + QUARTER
+
+
+def test_it_is_looked_at_before_where_time_may_end_the_stretch() -> None:
+    new = Test("product.created_at", Word.NEWER_THAN, Written("1 day", "1 day"))
+    desk = Bench((lasting(while_(new, removes("Featured"))),))
+    created = START - timedelta(hours=23, minutes=50)
+    assert desk.sees(created_at=created.isoformat()).look_at == START + timedelta(minutes=10)
+    assert desk.later(minutes=10).sees().look_at is None
+    assert desk.says() == "its condition ended before it had lasted 15 minutes"
 
 
 def test_where_the_shop_cannot_be_read_it_goes_by_what_is_known() -> None:

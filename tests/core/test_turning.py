@@ -93,6 +93,10 @@ SOLD_OUT = Test("product.stock", Word.AT_MOST, 0)
         (All((NEW, SOLD_OUT)), None),  # it is in stock: age alone turns nothing
         (AnyOf((NEW, SOLD_OUT)), "2026-11-24T07:00:00"),
         (NoneOf((SOLD_OUT, NEW)), "2026-11-24T07:00:00"),
+        (All((MONDAY, NoneOf((NEW,)))), "2026-11-24T07:00:00"),  # before both have turned the whole has not
+        (AnyOf((NEW, NoneOf((MONDAY,)))), "2026-11-24T07:00:00"),
+        (is_("now.date", Word.AT_LEAST, "2026-12"), "2026-11-30T23:00:00"),
+        (is_("[now.date][0]", Word.IS, "2026-11-30"), "2026-11-22T23:00:00"),
     ],
 )
 def test_time_turns_a_condition_at_a_known_instant(condition: Condition, expected: str | None) -> None:
@@ -124,6 +128,7 @@ def test_unless_is_part_of_what_time_turns() -> None:
     document = at(stock=0, created_at="2026-11-10T07:00:00Z")
     assert rule_turns_at(rule, document) == utc("2026-11-24T07:00:00")
     assert rule_turns_at(rule, replace(document, fields={**document.fields, "stock": 3})) is None
+    assert rule_turns_at(replace(rule, condition=MONDAY), document) == utc("2026-11-24T07:00:00")
 
 
 def test_a_moment_that_needs_a_change_is_not_brought_about_by_time() -> None:
