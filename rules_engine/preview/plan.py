@@ -196,10 +196,17 @@ class _Preview:
     def _decide(self, case: Case, context: Context) -> Decision | None:
         """The decision by what is remembered; a subject that breaks it is named, as a lane sets it aside alone."""
         try:
-            return decide(case, Sighting(case.ref, self._catalogue.now, caused_by=("a plan",)), context)
+            return decide(case, self._sighting(case), context)
         except Exception as error:  # noqa: BLE001  # whatever it is, it must not hide what the others would do
             self._failed[str(case.ref)] = f"deciding failed: {error!r}"
             return None
+
+    def _sighting(self, case: Case) -> Sighting:
+        """What a lane would see now, if nothing changed since: where it reads, what is remembered is seen again."""
+        able = self._vendor.CAPABILITIES
+        can_read = able.can_read if case.ref.kind is SubjectKind.PRODUCT else able.can_read_categories
+        seen = case.snapshot if can_read else None
+        return Sighting(case.ref, self._catalogue.now, snapshot=seen, caused_by=("a plan",))
 
     def _count(self, decision: Decision) -> None:
         for code, truth in decision.truths.items():
