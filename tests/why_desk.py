@@ -11,6 +11,7 @@ from engine_world import WEB, rulebook, stores
 
 from rules_engine.core.action import Done, Verdict
 from rules_engine.core.decide import decide
+from rules_engine.core.delivery import Delivery, DeliveryId
 from rules_engine.core.outcome import answered, attempted
 from rules_engine.core.plan import ActionState, Case
 from rules_engine.core.rule import RulebookHash, RuleCode
@@ -18,6 +19,7 @@ from rules_engine.core.sighting import Context, Sighting
 from rules_engine.core.store import Store
 from rules_engine.core.subject import Snapshot, SubjectRef, category, complete, product
 from rules_engine.database import ledger
+from rules_engine.database.arrivals import Arrival, insert, row_of
 from rules_engine.database.catalogue import category_episodes, load_directory
 from rules_engine.database.history import rulebook_at
 from rules_engine.database.lanes import clear_looks, schedule_looks
@@ -58,6 +60,15 @@ class Desk:
     )
 
     def __post_init__(self) -> None:
+        arrival = Arrival(
+            Delivery(DeliveryId("d-1"), WEB, self.at, b"{}"),
+            WEB,
+            scope="web",
+            duplicate_key="e-1",
+            vendor_type="product.updated",
+            subjects=(BOOT,),
+        )
+        insert(self.connection, rows=[row_of(arrival)])
         self.adopt(self.rules)
         for id_, name in CATEGORIES.items():
             self.sees_category(id_, name=name, parent_id="3" if id_ == "4" else None, published=True)

@@ -16,7 +16,7 @@ from rules_engine.core.holds import Hold, HoldState, Slot
 from rules_engine.core.plan import Case, Trace
 from rules_engine.core.rule import RuleCode
 from rules_engine.core.store import Capabilities, Store
-from rules_engine.core.subject import ProductId, SubjectKind, SubjectRef
+from rules_engine.core.subject import SubjectKind, SubjectRef, product
 from rules_engine.core.view import UNSEEN, Fields, as_people_made_it, shown
 from rules_engine.database.catalogue import load_directory
 from rules_engine.database.history import Known, known_at
@@ -170,11 +170,14 @@ def _as_it_was(hold: Hold, at: datetime) -> Hold:
 
 def _baseline(connection: sa.Connection, store: StoreAlias, ref: SlotRef, some: list[Hold], asked: Asked) -> SlotValue:
     """The slot's value before the first hold on it, as it was seen when that began."""
-    of = SubjectRef(SubjectKind.PRODUCT, ProductId(ref.product))
-    then = known_at(connection, store, of, some[0].since, kept_since=asked.kept_since)
+    first = some[0]
+    then = known_at(connection, store, product(ref.product), first.since, kept_since=asked.kept_since)
     value = shown(then.snapshot.fields if then.snapshot else None, ref)
-    if value is UNSEEN:
-        return None if ref.aspect is Aspect.BRAND else not some[0].wish
+    if value is UNSEEN or (value == first.wish and first.takes > 0):
+        # It was taken in the same instant: what was there is what was there before.
+        value = shown(then.before.fields if then.before else None, ref)
+    if value is UNSEEN or (value == first.wish and first.takes > 0):
+        return None if ref.aspect is Aspect.BRAND else not first.wish
     return value
 
 
