@@ -150,8 +150,8 @@ def message(digest: Digest, title: str) -> str:
     lines = [f"*{escaped(title)}*: {digest.subjects} {one if digest.subjects == 1 else more}"]
     many = len({store for store, _ in digest.notices}) > 1
     for store, notice in digest.notices:
-        where = f" ({store})" if many else ""
-        lines.append(f"• {escaped(notice.called)}{escaped(where)}: {escaped(notice.text)}")
+        called = f"{notice.called} ({store})" if many else notice.called
+        lines.append(f"• {escaped(called)}: {escaped(notice.text)}")
     if digest.count > len(digest.notices):
         lines.append(f"and {digest.count - len(digest.notices)} more")
     return "\n".join(lines)

@@ -161,7 +161,7 @@ def _bytes_of(file: Path) -> bytes | None:
         return None
 
 
-async def disk_changes(folder: Path) -> AsyncGenerator[None, None]:
+async def disk_changes(folder: Path, *, look_every: float = LOOK_EVERY) -> AsyncGenerator[None, None]:
     """Rings whenever something below the folder was written, and every few seconds in any case.
 
     The folder may vanish and come back, as another one: a deployment may swap it.
@@ -170,7 +170,7 @@ async def disk_changes(folder: Path) -> AsyncGenerator[None, None]:
     while True:
         watched = _identity(folder)
         try:
-            bell = awatch(folder, watch_filter=None, rust_timeout=int(LOOK_EVERY * 1000), yield_on_timeout=True)
+            bell = awatch(folder, watch_filter=None, rust_timeout=int(look_every * 1000), yield_on_timeout=True)
             async with aclosing(bell):
                 async for _ in bell:
                     yield None
@@ -180,7 +180,7 @@ async def disk_changes(folder: Path) -> AsyncGenerator[None, None]:
             if watched is not None and not has_warned:  # the system may have no watches left
                 has_warned = True
                 log.warning("the rule files are looked at every few seconds only", reason=str(error))
-            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(look_every)
         yield None
 
 

@@ -144,8 +144,8 @@ def stores() -> tuple[Store, ...]:
 
 @cache
 def compiled(texts: tuple[tuple[str, str], ...]) -> Rulebook:
-    """A rulebook for the stores of the demo."""
-    return compile_rulebook(dict(texts), stores=stores(), vendors=VENDORS)
+    """A rulebook for the stores of the demo; its rules may tell the `floor`."""
+    return compile_rulebook(dict(texts), stores=stores(), vendors=VENDORS, notify=("floor",))
 
 
 def rulebook(rules: str | Mapping[str, str]) -> Rulebook:

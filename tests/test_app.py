@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from engine_world import ENVIRONMENT, HOUSE
+from sqlalchemy.engine import Connection
 
 from rules_engine.app import RESTART_AFTER, Engine, Outside, build
+from rules_engine.core.action import Request, Response
 from rules_engine.core.delivery import Delivery, DeliveryId, StoreAlias
 from rules_engine.core.errors import RulebookError, SettingsError
+from rules_engine.core.plan import Notice
 from rules_engine.core.rule import RuleCode
+from rules_engine.core.subject import product
 from rules_engine.database.arrivals import Arrival, insert, row_of
 from rules_engine.database.inbox import pending_by_store
 from rules_engine.database.lanes import load_lane, save_lane
+from rules_engine.database.notices import GATHERED_FOR, add_notices
 from rules_engine.database.rulebooks import active
+from rules_engine.database.tables import activations
 from rules_engine.dispatch.embedded import Embedded
 from rules_engine.dispatch.port import RunLane
+from rules_engine.lane.calls import Send
+from rules_engine.reload import disk_changes
 from rules_engine.sandbox import EcwidShop, ManualClock, numbered
 from rules_engine.settings import Settings
 
@@ -41,12 +52,21 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def engine(place: Path, clock: ManualClock, *, runs_lanes: bool = False, **environment: str) -> Engine:
+def engine(
+    place: Path,
+    clock: ManualClock,
+    *,
+    runs_lanes: bool = False,
+    send: Send | None = None,
+    changes: Callable[[Path], AsyncGenerator[None, None]] = disk_changes,
+    **environment: str,
+) -> Engine:
     settings = Settings.from_environment(
         {"DATABASE_URL": f"sqlite:///{place / 'e.db'}", "RULES": str(place / "rules"), "ADMIN_TOKEN": ADMIN}
     )
-    outside = Outside(now=clock, new_id=numbered(), chance=lambda: 0.5)
-    return build(settings, environment={**ENVIRONMENT, **environment}, outside=outside, runs_lanes=runs_lanes)
+    outside = Outside(now=clock, new_id=numbered(), chance=lambda: 0.5, changes=changes)
+    given = {**ENVIRONMENT, **environment}
+    return build(settings, environment=given, send=send, outside=outside, runs_lanes=runs_lanes)
 
 
 @asynccontextmanager
@@ -259,3 +279,45 @@ async def test_rules_that_wait_for_a_name_are_shown(place: Path, clock: ManualCl
         made.lanes[WEB].waiting_rules = {RuleCode("sold-out"): 'no category "Featurd"'}
         ready = (await client.get("/readyz")).json()
         assert ready["waiting_rules"] == {"web": {"sold-out": 'no category "Featurd"'}}
+
+
+NOTIFY = "notify:\n  floor: ${FLOOR_WEBHOOK}\n"
+
+
+async def test_whom_nobody_can_tell_is_shown_until_the_variable_is_set(place: Path, clock: ManualClock) -> None:
+    stores = place / "rules" / "stores.yaml"
+    stores.write_text(stores.read_text() + NOTIFY)
+    async with running(engine(place, clock)) as client:
+        silent = (await client.get("/readyz")).json()["notify"]
+        assert silent == {"floor": "floor is not told: set FLOOR_WEBHOOK in the environment and restart."}
+    async with running(engine(place, clock, FLOOR_WEBHOOK="https://hooks.example/secret")) as client:
+        assert "notify" not in (await client.get("/readyz")).json()
+
+
+async def test_while_it_runs_people_are_told_and_saved_rules_are_taken(place: Path, clock: ManualClock) -> None:
+    stores = place / "rules" / "stores.yaml"
+    stores.write_text(stores.read_text() + NOTIFY)
+    sent: list[Request] = []
+    saved = asyncio.Event()
+
+    async def send(request: Request) -> Response:
+        sent.append(request)
+        return Response(200, clock())
+
+    async def changes(_folder: Path) -> AsyncGenerator[None, None]:
+        await saved.wait()
+        yield None
+
+    made = engine(place, clock, runs_lanes=True, send=send, changes=changes, FLOOR_WEBHOOK="https://hooks.example/x")
+    async with running(made):
+        notice = Notice("floor", RuleCode("sold-out"), product("1"), "Shoe", "its condition ended", clock())
+        await made.database.write(partial(add_notices, store=WEB, added=[notice], now=clock() - GATHERED_FOR))
+        (place / "rules" / "featured.yaml").write_text("rules: {}\n")
+        saved.set()
+        async with asyncio.timeout(20):
+            while not [one for one in sent if "hooks" in one.url] or len(await made.database.read(versions)) < 2:
+                await asyncio.sleep(0.01)
+
+
+def versions(connection: Connection) -> list[str]:
+    return list(connection.execute(sa.select(activations.c.rulebook)).scalars())

@@ -201,8 +201,8 @@ def due_looks(
 ) -> list[Look]:
     """The looks that are due, those that have waited longest first, or last. They stay until they are cleared."""
     query = sa.select(looks).where(looks.c.store == store, looks.c.due_at <= now)
-    due_at = looks.c.due_at.desc() if newest_first else looks.c.due_at
-    rows = connection.execute(query.order_by(due_at, looks.c.kind, looks.c.id).limit(limit))
+    order = (looks.c.due_at, looks.c.kind, looks.c.id)
+    rows = connection.execute(query.order_by(*(c.desc() if newest_first else c for c in order)).limit(limit))
     return [Look(SubjectRef(SubjectKind(row.kind), row.id), row.due_at, row.reason, row.failures) for row in rows]
 
 

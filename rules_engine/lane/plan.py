@@ -108,9 +108,11 @@ class Planner:
         await self._decide_categories(kinds[SubjectKind.CATEGORY], seen)
         await self._decide_brands(kinds[SubjectKind.BRAND], seen)
         products = {visit.ref: visit for visit in kinds[SubjectKind.PRODUCT]}
-        self._plan.urgent |= {ProductId(ref.id) for ref, visit in products.items() if visit.deliveries}
         # A shop may show another product than the one that was asked for: a variant's parent.
-        products |= {ref: Visit(ref) for ref in seen.snapshots if ref.kind is SubjectKind.PRODUCT and ref not in visits}
+        others = {ref: Visit(ref) for ref in seen.snapshots if ref.kind is SubjectKind.PRODUCT and ref not in visits}
+        delivered = [ref for ref, visit in products.items() if visit.deliveries] + [*others] * bool(page.deliveries)
+        self._plan.urgent |= {ProductId(ref.id) for ref in delivered}
+        products |= others
         asked = {visit.ref for visit in visits.values() if visit.look is not None}
         await self._decide_products(products, await self._with_members(products, seen, asked))
         return self._plan

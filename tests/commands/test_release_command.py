@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from command_house import House
 
+from rules_engine.app import utc_now
+from rules_engine.core.rule import Rulebook, RulebookHash
 from rules_engine.database.rulebooks import Activation, active
+from rules_engine.database.tables import holds
+from rules_engine.lane.rules import put_in_force
 
 LITERAL = 'stores:\n  web: {vendor: ecwid, store_id: 1003, token: secret_abc, client_secret: "${S}"}\n'
 
@@ -93,3 +99,52 @@ def test_a_worker_on_a_database_that_this_release_cannot_use_says_so(house: Hous
     assert result.exit_code == 2
     assert "PostgreSQL" in result.stderr
     assert "password" not in result.output
+
+
+TWO = """
+rules:
+  one: {stores: [web], while: sold out, do: [hide]}
+  two: {stores: [web], while: {product.published: true}, do: [{remove_from_category: Shoes}]}
+"""
+
+
+def test_a_release_says_what_is_other_than_before(house: House) -> None:
+    house.write("more.yaml", TWO)
+    first = house.run_json("release")
+    assert {"one", "two"} <= set(first["changes"]["added"])
+    edited = TWO.replace("one:", "uno:").replace("while: sold out", "formerly: one, while: sold out")
+    house.write(
+        "more.yaml", edited.replace("Shoes", "Featured") + "  three: {stores: [web], while: sold out, do: [show]}"
+    )
+    (house.rules / "brands.yaml").unlink()
+    said = house.run("release").stdout
+    assert "  added: three\n" in said
+    assert "  removed: brand-cleared-leaves-brand-categories, end-of-line-products-lose-their-brand\n" in said
+    assert "  edited: two\n" in said
+    assert "  renamed: one → uno\n" in said
+    assert house.run_json("release")["changes"] is None
+    house.write("note.yaml", "# nothing\nrules: {}\n")
+    assert "No rule is other than before." in house.run("release").stdout
+
+
+def test_a_release_over_rules_that_this_one_cannot_read_is_no_failure(house: House) -> None:
+    house.run("release")
+    with house.database() as database:
+        broken = {"rules/old.yaml": "rules: {a: {while: from another age, do: [vanish]}}"}
+        rulebooks = Rulebook(RulebookHash("old"), texts=broken)
+        database.write_now(partial(put_in_force, rulebook=rulebooks, stores=[], now=utc_now(), reason="test"))
+    assert house.run_json("release")["changes"] is None
+
+
+def test_a_release_warns_of_what_a_deleted_rule_still_holds(house: House) -> None:
+    house.run("release")
+    with house.database() as database:
+        database.write_now(partial(hold, rule="gone-rule"))
+    house.write("more.yaml", TWO)
+    assert "gone-rule is gone and still holds something of 1 product" in house.run("release").stderr
+
+
+def hold(connection: sa.Connection, rule: str) -> None:
+    row = {"store": "web", "product": "1", "aspect": "membership", "target": "7", "rule": rule, "cause": []}
+    row |= {"subject_kind": "product", "subject_id": "1", "state": "holding", "episode": 1, "takes": 1}
+    connection.execute(sa.insert(holds).values(**row, wish=False, since=utc_now()))

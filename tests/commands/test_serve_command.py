@@ -86,6 +86,36 @@ def test_invalid_rules_keep_the_door_open_and_say_why(house: House) -> None:
         assert server.stop() == 0
 
 
+CLEARANCE = """
+rules:
+  last-pieces-go-on-sale:
+    stores: [web]
+    while: {product.stock: {between: 1 and 2}}
+    do: [{add_to_category: Clearance}]
+"""
+
+
+def test_a_saved_rule_runs_at_once_and_a_wrong_one_is_refused_until_it_is_put_right(house: House) -> None:
+    with house.shops() as shops, house.serving() as server:
+        web = shops["web"]
+        house.write("more.yaml", CLEARANCE.replace("product.stock", "product.stok"))
+        refused = poll(lambda: httpx.get(f"{server.url}/readyz").json().get("refused_rules"))
+        assert "rules/more.yaml:5:13" in refused
+        poll(lambda: "rules/more.yaml:5:13" in server.log)
+        web.edit("sell_out", LAPTOP)
+        web.deliver(server.url)
+        poll(lambda: web.writes("/unassignProducts"))  # by the last good rules
+        house.write("more.yaml", CLEARANCE)
+        poll(lambda: "refused_rules" not in httpx.get(f"{server.url}/readyz").json())
+        web.edit("restock", LAPTOP, 2)
+        web.deliver(server.url)
+        poll(lambda: web.writes("/assignProducts"))
+        assert server.stop() == 0
+        log = server.log
+    assert log.count("new rules are in force") == 2
+    assert "Traceback" not in log
+
+
 def test_a_store_without_its_variables_waits_and_the_others_are_served(house: House) -> None:
     house.environment["KSA_MANAGER_TOKEN"] = ""
     with house.serving() as server:
