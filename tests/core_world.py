@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
@@ -15,6 +16,7 @@ from core_builders import (
     SOLD_OUT,
     START,
     TOP,
+    UNSORTED,
     Bench,
     adds,
     membership,
@@ -30,7 +32,7 @@ from rules_engine.core.errors import TemporaryError
 from rules_engine.core.holds import HoldState
 from rules_engine.core.observe import TOOK
 from rules_engine.core.plan import ActionState, PlannedAction
-from rules_engine.core.rule import Effect, EffectKind, Mode, Rule
+from rules_engine.core.rule import NO_GUARDS, Effect, EffectKind, Guards, Mode, Named, Rule
 from rules_engine.core.sighting import Decision, Sighting
 from rules_engine.core.store import Capabilities
 from rules_engine.core.subject import Snapshot, SubjectKind, SubjectRef, category, complete, product
@@ -48,7 +50,13 @@ BESTSELLER = stock(Word.AT_LEAST, 5)
 IN_SALE = All((BESTSELLER, Test("product.categories", Word.CONTAINS, "Sale")))
 
 
-def rules(edition: int, paused: frozenset[str] = frozenset()) -> tuple[Rule, ...]:
+FALLBACK = (Named("Unsorted"),)
+"""Where a rule that falls back puts a product rather than leave it without a category."""
+
+
+def rules(
+    edition: int, paused: frozenset[str] = frozenset(), guards: Mapping[str, Guards] | None = None
+) -> tuple[Rule, ...]:
     """The rulebook in one of three editions. What a rule no longer takes it never takes again in a later one."""
     firsts: list[Effect] = [removes("Featured"), removes("Featured", "Sale"), removes("Sale")]
     seconds: list[Effect] = [removes("Featured"), adds("Sale"), removes("Sale")]
@@ -65,6 +73,7 @@ def rules(edition: int, paused: frozenset[str] = frozenset()) -> tuple[Rule, ...
             about=SubjectKind.CATEGORY,
         ),
     )
+    made = tuple(replace(rule, guards=(guards or {}).get(rule.code, NO_GUARDS)) for rule in made)
     return tuple(replace(rule, mode=Mode.PAUSED) if rule.code in paused else rule for rule in made)
 
 
@@ -89,6 +98,7 @@ class World:
     """One shop with two products, the people in it, and the engine that looks after it."""
 
     capabilities: Capabilities
+    guards: Mapping[str, Guards] = field(default_factory=dict)
     stock: dict[str, int] = field(default_factory=lambda: {"p1": CALM, "p2": CALM})
     shop: dict[str, set[str]] = field(default_factory=dict)
     people: dict[str, set[str]] = field(default_factory=dict)
@@ -106,7 +116,7 @@ class World:
     def __post_init__(self) -> None:
         self.shop = {"p1": {FEATURED}, "p2": {FEATURED, SALE}}
         self.people = {id_: set(ids) for id_, ids in self.shop.items()}
-        self.bench = Bench(rules(0), self.capabilities)
+        self.bench = Bench(rules(0, guards=self.guards), self.capabilities)
         self.look_at_category()
         for id_ in self.shop:
             self.tell(id_)
@@ -149,13 +159,16 @@ class World:
         if self.capabilities.promotes_to and not (after and wished):
             return  # what the shop makes of a person's edit by itself is another story
         for hold in holds:
-            if hold.state in TOOK:
+            if hold.state in TOOK and not self._insists(hold.rule):
                 self.given_way.add((hold.rule, hold.subject, id_, category_id, not is_member))
         (self.people[id_].add if is_member else self.people[id_].discard)(category_id)
         self.put(id_, category_id, is_member=is_member)
         self.tick()
         self.deliver_all(id_)
         self.look(id_)
+
+    def _insists(self, rule: str) -> bool:
+        return rule not in self.paused and self.guards.get(rule, NO_GUARDS).insists
 
     def publish(self, *, is_published: bool) -> None:
         """The category is published or unpublished; nobody looks yet."""
@@ -166,7 +179,7 @@ class World:
     def revise(self, edition: int, paused: frozenset[str]) -> None:
         """The rulebook changes."""
         self.edition, self.paused = max(edition, self.edition), paused
-        self.bench.rules = rules(self.edition, paused)
+        self.bench.rules = rules(self.edition, paused, self.guards)
 
     def look_at_category(self) -> None:
         """The engine reads the category."""
@@ -256,6 +269,9 @@ class World:
         self.tick()
         if answer in {"done", "lost", "crashed", "raced"} and not is_so:
             self.put(id_, target, is_member=wish)
+        falls_back = bool(self.guards.get(action.rules[0], NO_GUARDS).fallbacks)
+        if action.step == "take" and not wish and not is_so and falls_back:
+            assert self.shop[id_] - {TOP}, "a rule with a fallback took the last category"
         if answer == "crashed":
             return
         if answer in {"lost", "refused", "away"}:
@@ -302,6 +318,24 @@ class World:
                 break
         return result
 
+    def may_fall_back(self, id_: str) -> bool:
+        """Whether a rule with a fallback is met, so that the product may be in it if it is in nothing else."""
+        falling = (rule for rule in "abcde" if self.guards.get(rule, NO_GUARDS).fallbacks)
+        return any(self._is_met(rule, id_, self.stock[id_]) for rule in falling)
+
+    def must_fall_back(self, id_: str) -> bool:
+        """Whether such a rule takes the product out of something that people put it into, and nothing is left."""
+        if self.expected(id_):
+            return False
+        for rule in "abcde":
+            subject = category(CLEARED) if rule == "e" else product(id_)
+            wishes = {CLEARED: False} if rule == "e" else _WISHES[self.edition].get(rule, {})
+            takes = {target for target, wish in wishes.items() if not wish} & self.people[id_]
+            kept = {target for target in takes if (rule, subject, id_, target, False) not in self.given_way}
+            if kept and self._is_met(rule, id_, self.stock[id_]) and self.guards.get(rule, NO_GUARDS).fallbacks:
+                return True
+        return False
+
     def settle(self) -> int:
         """People stop and the shop answers: go on until nothing is left to do. Gives the number of rounds."""
         self.revise(self.edition, frozenset())
@@ -319,8 +353,11 @@ class World:
             later = [at for at in self.looks.values() if at]
             if quiet >= 2 and not later:
                 return turn
+            due = [a.due_at for id_ in self.shop for a in self.bench.actions(id_) if a.due_at is not None]
             if later and is_quiet:
                 self.bench.at = max(self.bench.at, min(later))
+            elif unchanged and due:
+                self.bench.at = max(self.bench.at, min(due))
             self.tick(60)
         raise AssertionError("it never becomes quiet")
 
@@ -330,4 +367,4 @@ class World:
         return [action for action in self.bench.memory.actions.values() if action.state in bad]
 
 
-__all__ = ["CALM", "CLEARED", "FEATURED", "LAG", "SALE", "START", "TOP", "Answer", "World"]
+__all__ = ["CALM", "CLEARED", "FALLBACK", "FEATURED", "LAG", "SALE", "START", "TOP", "UNSORTED", "Answer", "World"]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import partial
 from typing import get_args
 
-from core_builders import FEATURED, PROMOTING, READABLE, SALE, TOP, UNREADABLE
-from core_world import CALM, Answer, World
+from core_builders import FEATURED, PROMOTING, READABLE, SALE, TOP, UNREADABLE, UNSORTED, hours
+from core_world import CALM, FALLBACK, Answer, World
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rules_engine.core.rule import Guards
 from rules_engine.core.store import Capabilities
 
 Event = Callable[[World], object]
@@ -67,15 +69,31 @@ told = [
 ]
 
 
-def holds_the_law(capabilities: Capabilities, events: list[Event]) -> None:
+windows = st.sampled_from([None, hours(10, 16), hours(22, 6), hours(0, 0, 1, 3)])
+guards = st.dictionaries(
+    st.sampled_from("abcde"),
+    st.builds(
+        Guards,
+        at_most_every=st.sampled_from([None, timedelta(hours=2)]),
+        insists=st.booleans(),
+        hours=windows,
+        fallbacks=st.sampled_from([(), FALLBACK]),
+    ),
+)
+
+
+def holds_the_law(capabilities: Capabilities, events: list[Event], guarded: Mapping[str, Guards] | None = None) -> None:
     """Play the events, let it settle, and compare; then end all stretches, and compare again."""
-    world = World(capabilities)
+    world = World(capabilities, guarded or {})
     for happens in events:
         world.tick()
         happens(world)
     world.settle()
     for id_ in world.shop:
-        assert world.shop[id_] - {TOP} == world.expected(id_)
+        fell_back = world.shop[id_] & {UNSORTED} - world.people[id_]
+        assert world.shop[id_] - {TOP} - fell_back == world.expected(id_)
+        assert world.must_fall_back(id_) <= bool(fell_back) <= world.may_fall_back(id_)
+        assert not (fell_back and world.expected(id_))
     for id_ in world.shop:
         world.sell(id_, CALM)
     world.publish(is_published=True)
@@ -105,3 +123,21 @@ def test_it_does_so_where_the_shop_promotes_products_by_itself(events: list[Even
 @given(play(st.one_of(told)))
 def test_it_does_so_where_nothing_can_be_read(events: list[Event]) -> None:
     holds_the_law(UNREADABLE, events)
+
+
+@settings(max_examples=EXAMPLES)
+@given(play(st.one_of(read)), guards)
+def test_it_does_so_within_hours_with_fallbacks_and_insisting(events: list[Event], guards: dict[str, Guards]) -> None:
+    holds_the_law(READABLE, events, guards)
+
+
+@settings(max_examples=EXAMPLES)
+@given(play(st.one_of(read)), guards)
+def test_it_does_so_with_all_that_where_the_shop_promotes(events: list[Event], guards: dict[str, Guards]) -> None:
+    holds_the_law(PROMOTING, events, guards)
+
+
+@settings(max_examples=EXAMPLES)
+@given(play(st.one_of(told)), guards)
+def test_it_does_so_with_all_that_where_nothing_can_be_read(events: list[Event], guards: dict[str, Guards]) -> None:
+    holds_the_law(UNREADABLE, events, guards)
