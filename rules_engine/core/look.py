@@ -114,7 +114,8 @@ def lead_of(field_: str, seen: object = None, *, is_past: bool = False, is_age: 
     if seen == math.inf:
         return ""  # it is shown as a sentence of its own
     if where is None:
-        return f"{show(field_)[1:-1]} was" if is_past else f"{show(field_)[1:-1]} is"
+        text = field_ if len(field_) <= _LONGEST else f"{field_[: _LONGEST - 1]}…"
+        return f"{text} was" if is_past else f"{text} is"
     name = where.rest[-1] if where.rest else where.name
     if is_age and name in _AGED:
         return _AGED[name]
@@ -125,6 +126,7 @@ def lead_of(field_: str, seen: object = None, *, is_past: bool = False, is_age: 
     return f"{name} was" if is_past else f"{name} is"
 
 
+_LONGEST = 60
 _AGED = {"created_at": "created", "updated_at": "updated"}
 _PLURAL = frozenset({FieldType.NAMES, FieldType.IDS, FieldType.OBJECTS})
 

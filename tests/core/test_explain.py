@@ -92,6 +92,13 @@ def test_what_is_met_says_what_is_seen() -> None:
     assert says(Happens("deleted"), seen({})) == "there is no event, must be deleted"
 
 
+def test_a_long_expression_in_the_place_of_a_field_is_cut() -> None:
+    long = f"product.tags[?@ == '{'x' * 100}'] | [0]"
+    said = says(Test(long, Word.IS, "x"), seen(tags=["x" * 100]))
+    assert said.startswith("product.tags[?@ == 'xxx")
+    assert "x… is " in said
+
+
 def test_a_finding_is_a_tree_of_lines() -> None:
     sellable = Meaning("sellable", All((Test("product.published", Word.IS, True), NoneOf((SOLD_OUT,)))))
     condition = All((sellable, AnyOf((Test("product.brand", Word.IS, "Acme"), Test("product.price", Word.IS, 1)))))
