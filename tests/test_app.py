@@ -297,16 +297,18 @@ async def test_whom_nobody_can_tell_is_shown_until_the_variable_is_set(place: Pa
 async def test_while_it_runs_people_are_told_and_saved_rules_are_taken(place: Path, clock: ManualClock) -> None:
     stores = place / "rules" / "stores.yaml"
     stores.write_text(stores.read_text() + NOTIFY)
-    sent: list[Request] = []
-    saved = asyncio.Event()
+    told, saved, taken = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def send(request: Request) -> Response:
-        sent.append(request)
+        if "hooks" in request.url:
+            told.set()
         return Response(200, clock())
 
     async def changes(_folder: Path) -> AsyncGenerator[None, None]:
         await saved.wait()
         yield None
+        taken.set()
+        await asyncio.Event().wait()
 
     made = engine(place, clock, runs_lanes=True, send=send, changes=changes, FLOOR_WEBHOOK="https://hooks.example/x")
     async with running(made):
@@ -315,8 +317,9 @@ async def test_while_it_runs_people_are_told_and_saved_rules_are_taken(place: Pa
         (place / "rules" / "featured.yaml").write_text("rules: {}\n")
         saved.set()
         async with asyncio.timeout(20):
-            while not [one for one in sent if "hooks" in one.url] or len(await made.database.read(versions)) < 2:
-                await asyncio.sleep(0.01)
+            await told.wait()
+            await taken.wait()
+        assert len(await made.database.read(versions)) == 2
 
 
 def versions(connection: Connection) -> list[str]:

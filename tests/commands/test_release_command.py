@@ -145,6 +145,6 @@ def test_a_release_warns_of_what_a_deleted_rule_still_holds(house: House) -> Non
 
 
 def hold(connection: sa.Connection, rule: str) -> None:
-    row = {"store": "web", "product": "1", "aspect": "membership", "target": "7", "rule": rule, "cause": []}
+    row: dict[str, object] = {"store": "web", "product": "1", "aspect": "membership", "target": "7", "rule": rule}
     row |= {"subject_kind": "product", "subject_id": "1", "state": "holding", "episode": 1, "takes": 1}
-    connection.execute(sa.insert(holds).values(**row, wish=False, since=utc_now()))
+    connection.execute(sa.insert(holds).values(**row, cause=[], wish=False, since=utc_now()))
