@@ -13,7 +13,7 @@ from rules_engine.core.condition import Finding, Truth, has_transition
 from rules_engine.core.explain import listed
 from rules_engine.core.holds import Hold, HoldState, Slot
 from rules_engine.core.judge import Judged, ripens_at, unknown_name, whole_condition
-from rules_engine.core.plan import ActionState, PlannedAction
+from rules_engine.core.plan import ActionState, Episode, PlannedAction
 from rules_engine.core.rule import Mode, Rule
 from rules_engine.core.subject import ProductId, SubjectKind, SubjectRef
 from rules_engine.core.turning import rule_turns_at
@@ -91,7 +91,8 @@ class _Explainer:
         finding = whole_condition(self.rule, judged.document())
         held = tuple(self._held())
         says = [*self._modes(), *self._stands(finding, held), *self._hours()]
-        acts_at = self._ripens() if finding.truth is Truth.MET else None
+        is_waiting = finding.truth is Truth.MET and self._episode() is not None
+        acts_at = self._ripens() if is_waiting else None
         turns_at = None if self.rule.mode is Mode.PAUSED else rule_turns_at(self.rule, judged.document())
         return RuleWhy(self.rule, judged.ref, finding, tuple(says), held, called, acts_at, turns_at)
 
@@ -135,29 +136,32 @@ class _Explainer:
 
     def _ripens(self) -> datetime | None:
         """When the rule acts, while its condition has not yet held for as long as it must."""
-        episode = self.judged.case.episodes.get((self.rule.code, self.judged.ref))
-        must_last = self.rule.guards.must_last
-        if must_last is None or not self.rule.is_while:
+        must_last, episode = self.rule.guards.must_last, self._episode()
+        if must_last is None or not self.rule.is_while or self._own_holds():
             return None
-        is_running = episode is not None and episode.truth is Truth.MET
-        ripens = (
-            ripens_at(self.rule, episode) if episode is not None and is_running else self.facts.asked.at + must_last
-        )
+        ripens = ripens_at(self.rule, episode) if episode is not None else self.facts.asked.at + must_last
         return ripens if ripens > self.facts.asked.at else None
 
     def _ripening(self) -> Iterator[str]:
-        must_last, ripens = self.rule.guards.must_last, self._ripens()
-        episode = self.judged.case.episodes.get((self.rule.code, self.judged.ref))
+        must_last, ripens, episode = self.rule.guards.must_last, self._ripens(), self._episode()
         if must_last is None or ripens is None:
             return
-        if episode is None or episode.truth is not Truth.MET:
-            yield f"This must last {say_duration(must_last)}, counted from the next look at {self.what}."
-            return
-        since = self.clock.at(episode.since)
-        yield (
-            f"This must last {say_duration(must_last)}, and has been so since {since}: "
-            f"the rule acts {self.clock.when(ripens)}, if it is still so then."
-        )
+        span = say_duration(must_last)
+        if episode is not None:
+            since = self.clock.at(episode.since)
+            yield (
+                f"This must last {span}, and has been so since {since}: "
+                f"the rule acts {self.clock.when(ripens)}, if it is still so then."
+            )
+        elif self.facts.asked.is_past:
+            yield f"This must last {span}; since when it had been so is not kept."
+        else:
+            yield f"This must last {span}, counted from the next look at {self.what}."
+
+    def _episode(self) -> Episode | None:
+        """The stretch that runs, as far as that is known."""
+        episode = self.judged.case.episodes.get((self.rule.code, self.judged.ref))
+        return episode if episode is not None and episode.truth is Truth.MET else None
 
     # ------------------------------------------------------------------------------------ while
 

@@ -266,6 +266,20 @@ def test_unless_says_whether_it_applies(connection: sa.Connection) -> None:
     assert '    ✗ unless: applies\n      ✓ Featured is "always"' in desk.tells()
 
 
+def test_conditions_see_a_held_slot_as_it_was_before(connection: sa.Connection) -> None:
+    rules = LEAVES.replace("while: sold out", "while: {product.categories: {contains: Featured}}")
+    assert (
+        '    ✓ categories are "Featured"\n  → It keeps the product out of Featured (1)'
+        in held(connection, rules).tells()
+    )
+
+
+def test_what_the_clock_ended_is_let_go_at_the_next_look(connection: sa.Connection) -> None:
+    rules = IN_STOCK.replace("{product.stock: {at_least: 1}}", "{now.date: 2026-11-20}")
+    desk = Desk(connection, rules).sees().calls().later(minutes=1).sees().later(hours=10)
+    assert desk.says("in-stock")[0] == "This is not so any more: at the next look the rule lets go of what it holds."
+
+
 # Moments.
 
 TURNS = """
@@ -293,6 +307,12 @@ def test_a_moment_that_came_says_when(connection: sa.Connection) -> None:
     desk = Desk(connection, TURNS).sees(price=95).later(minutes=5).sees(price=70).later(minutes=2)
     assert desk.says("cheap") == ("It last acted at 14:05, 2 minutes ago.",)
     assert "What comes next\n  now: cheap is to put the product into Sale (2)" in desk.tells()
+
+
+def test_a_change_is_told_from_what_to_what(connection: sa.Connection) -> None:
+    rules = TURNS.replace("{product.price: {at_most: 90}}", "{product.price: {falls_below: 90}}")
+    desk = Desk(connection, rules).sees(price=95).later(minutes=5).sees(price=70)
+    assert "    ✓ price was 95, now 70\n" in desk.tells()
 
 
 def test_a_moment_that_may_come_says_how(connection: sa.Connection) -> None:
@@ -329,6 +349,20 @@ What happened
     )
 
 
+def test_before_a_hold_began_it_is_not_told(connection: sa.Connection) -> None:
+    (rule,) = held(connection).why(at=START + timedelta(minutes=1)).rules
+    assert (rule.says, rule.held) == (("This is not so, and the rule does nothing with the product.",), ())
+
+
+def test_a_past_stretch_that_had_lasted_is_told_by_what_it_held(connection: sa.Connection) -> None:
+    desk = Desk(connection, in_stock("must_last: 5 minutes")).sees().later(minutes=5).sees().calls()
+    desk.later(minutes=1).sees(stock=0).calls().later(minutes=1).sees().later(minutes=1).sees(stock=2)
+    assert desk.says("in-stock", at=START + timedelta(minutes=5))[0].startswith("It keeps the product in Sale (2)")
+    assert desk.says("in-stock", at=START + timedelta(minutes=2)) == (
+        "This must last 5 minutes; since when it had been so is not kept.",
+    )
+
+
 def test_before_the_first_sight_nothing_was_known(connection: sa.Connection) -> None:
     assert Desk(connection, LEAVES).sees().tells(at=START - timedelta(hours=1)) == (
         """\
@@ -353,6 +387,33 @@ def test_a_time_to_come_is_judged_as_if_nothing_changes(connection: sa.Connectio
     why = desk.why(at=datetime(2026, 12, 5, tzinfo=UTC))
     assert why.notes == ("This is how it would be on 5 December 00:00, in 14 days, if nothing changes until then.",)
     assert why.rules[0].says == ("It would put the product into Sale (2).",)
+
+
+def test_the_clock_turns_nothing_of_a_rule_that_is_paused(connection: sa.Connection) -> None:
+    rules = in_stock("mode: paused", "because: x").replace("product.stock: {at_least: 1}", "now.date: 2026-11-21")
+    assert Desk(connection, rules).sees().why().next == ()
+
+
+def test_one_rule_alone_is_told_with_what_comes_next_for_it(connection: sa.Connection) -> None:
+    more = """
+  tomorrow:
+    stores: [web]
+    while: {now.date: 2026-11-21}
+    do: [hide]
+  about-categories:
+    about: category
+    stores: [ksa]
+    while: {category.published: false}
+    do: [empty_category]
+"""
+    desk = Desk(connection, IN_STOCK + more).sees()
+    assert [each.text for each in desk.why().next] == [
+        "in-stock is to put the product into Sale (2)",
+        "the clock may turn the condition of tomorrow",
+    ]
+    assert len(desk.why(only="in-stock").next) == len(desk.why(only="tomorrow").next) == 1
+    assert desk.why(only="about-categories").next == ()
+    assert desk.why().elsewhere == ()
 
 
 # What stands in the way of everything.

@@ -31,6 +31,7 @@ def see(connection: sa.Connection, store: StoreAlias, ref: SubjectRef, *, is_gon
 @pytest.fixture
 def catalogue(connection: sa.Connection) -> sa.Connection:
     variants = [{"id": "v1", "sku": "B-1-42"}, {"id": "v2", "sku": None}, {"id": "v3"}]
+    see(connection, WEB, product("10"), sku="N-1", name="s-2")
     see(connection, WEB, product("17"), sku="B-1", name="Boot", names=["Boot", "Stiefel"], variants=variants)
     see(connection, WEB, product("18"), sku="17", name="Shoe")
     see(connection, WEB, product("19"), sku="S-2", name="shoe")
@@ -55,6 +56,7 @@ def refs(connection: sa.Connection, what: str) -> list[str]:
         ("حذاء", ["ksa product:x-1"]),
         ("17", ["web product:17"]),
         ("20", ["web product:20"]),
+        ("S-2", ["web product:19"]),
         ("shoe", ["web product:18", "web product:19"]),
         ("Boots", ["web category:9"]),
         ("home / boots", ["web category:9"]),
