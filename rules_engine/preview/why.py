@@ -17,7 +17,7 @@ from rules_engine.vendors.base import AnyVendor
 from .why_facts import Asked, Facts, Told, gather
 from .why_find import Match
 from .why_rule import RuleWhy, explain_rule
-from .why_words import Clock, SlotWords
+from .why_words import Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ def _orphans(facts: Facts, in_force: InForce) -> Iterator[str]:
     for slot in facts.case.slots.values():
         for hold in slot.open_holds:
             if hold.rule not in live:
-                words = SlotWords(slot.ref, facts.fields, facts.directory)
+                words = facts.words(slot.ref)
                 yield f"{hold.rule}, which is in these rules no more, {words.keeps(hold.wish, 'the product')}."
 
 
@@ -179,7 +179,7 @@ def _next(facts: Facts, rules: Sequence[RuleWhy], only: RuleCode | None) -> Iter
 
 
 def _of_action(facts: Facts, action: PlannedAction) -> Next:
-    words, rule, what = SlotWords(action.slot, facts.fields, facts.directory), action.rules[0], "the product"
+    words, rule, what = facts.words(action.slot), action.rules[0], "the product"
     deed = words.make(action.wish, what)
     if action.step is Step.GIVE_BACK:
         returns = f"{words.returns(action.wish, what)}, because {rule} gives back what it took"

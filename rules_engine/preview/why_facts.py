@@ -26,6 +26,8 @@ from rules_engine.database.rows import hold_from_row, slot_from_row
 from rules_engine.database.tables import deliveries, holds, looks, traces
 from rules_engine.vendors.base import AnyVendor
 
+from .why_words import SlotWords
+
 TRACES = 5
 """How many of the last traces are told."""
 TRACES_AFTER = 2
@@ -83,6 +85,10 @@ class Facts:
     def fields(self) -> Fields:
         """The subject as it was known, with our own effects."""
         return self.known.snapshot.fields if self.known.snapshot else {}
+
+    def words(self, slot: SlotRef) -> SlotWords:
+        """A slot of this product in words."""
+        return SlotWords(slot, self.fields, self.directory, self.capabilities.promotes_to)
 
     def as_people_made_it(self, fields: Fields) -> Fields:
         """What conditions see of these fields: held slots at their baseline."""

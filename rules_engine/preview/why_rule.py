@@ -291,7 +291,7 @@ class _Explainer:
         return f"after the delivery {cause[:8]}" if _DELIVERY.fullmatch(cause) else f"at a look: {cause}"
 
     def _words(self, ref: SlotRef) -> SlotWords:
-        return SlotWords(ref, self.facts.fields, self.facts.directory)
+        return self.facts.words(ref)
 
     # ------------------------------------------------------------------------------------ as soon as
 

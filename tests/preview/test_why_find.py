@@ -160,3 +160,9 @@ def test_a_slot_is_said_in_words(aspect: str, value: bool | str | None, expected
     words = SlotWords(slot, {"brand_names": {"b": "B"}}, Directory({"1": CategoryEntry("1", ("F",))}))
     said = (words.is_so(value), words.keeps(value, "it"), words.make(value, "it"), words.returns(value, "it"))
     assert tuple(text.replace('"', "") for text in said) == expected
+
+
+def test_the_top_level_is_called_so() -> None:
+    slot = SlotRef(ProductId("17"), Aspect.MEMBERSHIP, "0")
+    assert SlotWords(slot, {}, Directory(), "0").make(True, "it") == "put it into the shop's top level (0)"
+    assert SlotWords(slot, {}, Directory()).make(True, "it") == "put it into category 0"
