@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from rules_engine.core.action import ActionKind
+from rules_engine.core.clock import say_duration
 from rules_engine.core.condition import Truth
 from rules_engine.core.decide import decide
-from rules_engine.core.judge import unknown_name
+from rules_engine.core.judge import is_ripe, unknown_name
 from rules_engine.core.moments import Moment
 from rules_engine.core.plan import Case, Episode, EpisodeKey, PlannedAction
 from rules_engine.core.rule import Mode, Rule, Rulebook, RuleCode
@@ -31,7 +32,8 @@ class RulePlan:
 
     `met` counts the products of which its condition would hold, `cannot_tell` those of which nobody can say; for a rule
     about categories both count categories. `holds` counts the products of which it holds something already.
-    `waits_for` says which of its names means nothing here. `irreversible` and `loses` are sentences for people.
+    `waits_for` says which of its names means nothing here, or what else keeps it all from acting. `irreversible` and
+    `loses` are sentences for people.
     """
 
     rule: Rule
@@ -151,6 +153,7 @@ class _Preview:
         self._lines: list[Line] = []
         self._met: Counter[RuleCode] = Counter()
         self._untold: Counter[RuleCode] = Counter()
+        self._unripe: Counter[RuleCode] = Counter()
         self._members: dict[str, set[str]] = {}
         self._failed: dict[str, str] = {}
         self._open = 0
@@ -191,7 +194,16 @@ class _Preview:
             moments += decision.moments
             if counts:
                 self._count(decision)
+                self._unripe.update(code for code in self._waiting(decision.case, rules))
         return replace(context, stretches=stretches, moments=tuple(moments))
+
+    def _waiting(self, case: Case, rules: Sequence[Rule]) -> Iterator[RuleCode]:
+        """The rules whose condition holds for a category, but not for as long as they ask."""
+        for rule in rules:
+            episode = case.episodes.get((rule.code, case.ref))
+            is_met = rule.is_while and episode is not None and episode.truth is Truth.MET
+            if is_met and episode is not None and not is_ripe(rule, episode, self._catalogue.now):
+                yield rule.code
 
     def _decide(self, case: Case, context: Context) -> Decision | None:
         """The decision by what is remembered; a subject that breaks it is named, as a lane sets it aside alone."""
@@ -296,10 +308,17 @@ class _Preview:
             met=self._met[rule.code],
             cannot_tell=self._untold[rule.code],
             holds=held.get(rule.code, 0),
-            waits_for=unknown_name(rule, directory),
+            waits_for=unknown_name(rule, directory) or self._ripening(rule),
             irreversible=tuple(self._irreversible(rule, lines, [category_called(id_, directory) for id_ in emptied])),
             loses=tuple(self._losses(lines)),
         )
+
+    def _ripening(self, rule: Rule) -> str:
+        unripe, span = self._unripe[rule.code], rule.guards.must_last
+        if not unripe or span is None:
+            return ""
+        categories = "1 category" if unripe == 1 else f"{unripe} categories"
+        return f"its condition must last {say_duration(span)}, and does not yet for {categories}"
 
     def _irreversible(self, rule: Rule, lines: Sequence[Line], emptied: Sequence[str]) -> Iterator[str]:
         """What could not simply be taken back."""

@@ -49,8 +49,8 @@ class Line:
     """One thing that would happen to one product by one rule.
 
     `kind` is the call that does it, `target` the category or brand as people call it. `by` is the rule that overrules.
-    `until` is when a rule that waits may act, `because` why it waits. `is_last` says that the product would be in no
-    category any more. `is_watched`: the rule only watches, and this is what it would do.
+    `until` is when it may be done, if not at once; `because` says why a rule waits. `is_last` says that the product
+    would be in no category any more. `is_watched`: the rule only watches, and this is what it would do.
     """
 
     rule: RuleCode
@@ -119,7 +119,8 @@ class Line:
     @property
     def item(self) -> str:
         """The product, with what differs from others of which the same is said."""
-        return self.called + (f", until {self.until:%Y-%m-%d %H:%M} UTC" if self.until else "")
+        word = "until" if self.doing is Doing.WAITS else "not before"
+        return self.called + (f", {word} {self.until:%Y-%m-%d %H:%M} UTC" if self.until else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +177,7 @@ class _Comparison:
                 doings[action.step],
                 action.kind,
                 self._target(action.slot, action.target),
+                until=action.due_at if action.due_at is not None and action.due_at > self.at else None,
                 is_last=left and action.kind is ActionKind.REMOVE_FROM_CATEGORY,
             )
         renewed = {(action.slot, action.wish) for action in self.new}
@@ -227,15 +229,12 @@ class _Comparison:
             return
         at = self.at
         ripe = ripens_at(rule, episode)
-        opens = rule.guards.hours.opens_at(at.astimezone(self.context.zone)) if rule.guards.hours else None
         if ripe > at and rule.guards.must_last:
             because = f"its condition must last {say_duration(rule.guards.must_last)}"
             yield self._line(rule.code, Doing.WAITS, until=ripe, because=because)
-        elif opens is not None:
-            yield self._line(rule.code, Doing.WAITS, until=opens, because=f"it acts {rule.guards.hours}")
         elif holds:
             reason = next((hold.reason for hold in holds if hold.reason), "")
-            yield self._line(rule.code, Doing.WAITS, until=self.decision.look_at, because=reason)
+            yield self._line(rule.code, Doing.WAITS, because=reason)
 
     def _left_without_category(self) -> bool:
         moves = {action.slot.target: action.wish for action in self.new if action.slot.aspect is Aspect.MEMBERSHIP}

@@ -75,7 +75,7 @@ def _folded_list(what: str, lines: Sequence[Line], limit: int, facts: str = "") 
     yield "| product | SKU | id |"
     yield "|---|---|---|"
     for line in lines[:limit]:
-        until = f", until {line.until:%Y-%m-%d %H:%M} UTC" if line.until else ""
+        until = line.item.removeprefix(line.called)
         yield f"| {escaped(line.name + until)} | {escaped(line.sku)} | {escaped(line.product)} |"
     if len(lines) > limit:
         yield f"| and {len(lines) - limit:,} more | | |"

@@ -145,6 +145,14 @@ def test_what_must_last_waits_until_it_has(database: Database) -> None:
     assert lines[0].would == "wait: its condition must last 15 minutes"
 
 
+def test_what_is_outside_its_rules_hours_says_when(database: Database) -> None:
+    made = plan(database, LEAVES.replace("stores", "between: 18:00 and 20:00\n    stores"))
+    assert [line.item for line in of(made, "sold-out-leaves").lines] == [
+        "City Walker (S-2), not before 2026-06-01 18:00 UTC",
+        "Trail Runner (S-1), not before 2026-06-01 18:00 UTC",
+    ]
+
+
 def test_a_product_that_would_lose_its_last_category_is_flagged(database: Database) -> None:
     made = of(plan(database, LEAVES), "sold-out-leaves")
     assert [line.name for line in made.lines if line.is_last] == ["Trail Runner"]
@@ -332,6 +340,30 @@ async def test_what_a_rule_holds_that_is_gone_stays_and_is_asked_about(tmp_path:
     assert planned(world, renamed).orphans == {}
     assert planned(world, renamed).lines == ()
     assert of(planned(world, renamed), "goes").holds == 2
+    await world.stop()
+
+
+@pytest.mark.anyio
+async def test_what_has_lasted_long_enough_would_be_taken(tmp_path: Path) -> None:
+    rules = text_of({"leaves": 5}).replace("stores", "must_last: 1 hour\n    stores")
+    world = await seen_world(tmp_path / "engine.db", rules)
+    assert {line.doing for line in planned(world, rules).lines} == {Doing.WAITS}
+    world.clock.move(hours=2)
+    assert {line.doing for line in planned(world, rules).lines} == {Doing.TAKEN}
+    await world.stop()
+
+
+@pytest.mark.anyio
+async def test_a_rule_that_acts_only_so_often_waits(tmp_path: Path) -> None:
+    rules = text_of({"leaves": 5}).replace("stores", "at_most_every: 12 hours\n    stores")
+    world = await seen_world(tmp_path / "engine.db", rules)
+    for price in (99.0, 1.0):
+        for id_ in world.web.products:
+            world.web.edit_product(id_, price=price)
+        await world.settle()
+    waiting = [line for line in planned(world, rules).lines if line.doing is Doing.WAITS]
+    assert {line.name for line in waiting} == {"Trail Runner", "Limited Print"}
+    assert "acts at most every 12 hours; waits until" in waiting[0].would
     await world.stop()
 
 
