@@ -1,0 +1,147 @@
+"""Wrong rule files, one mistake each, and what their writers are told: wrong/NAME.yaml and beside it NAME.txt.
+
+Each is read as `rules/NAME.yaml` for the stores of wrong/stores.yaml; one named `stores-…` is read in the place of
+stores.yaml itself. NAME.fixed.yaml is the file after doing what the help says, and nothing is wrong with it.
+After a change of wording, write the expected texts anew, and read every difference:
+
+    UPDATE_GOLDEN=1 .venv/bin/python -m pytest tests/rulebook/test_wrong_files.py
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+from test_readme import codes_in
+
+from rules_engine.core.errors import RulebookError
+from rules_engine.core.problem import Problem
+from rules_engine.core.store import StoresFile
+from rules_engine.rulebook import compile_rulebook, load_stores, read_text
+from rules_engine.vendors import VENDORS
+
+WRONG = Path(__file__).parent / "wrong"
+FILES = sorted(path for path in WRONG.glob("*.yaml") if path.name != "stores.yaml" and ".fixed." not in path.name)
+FIXED = sorted(WRONG.glob("*.fixed.yaml"))
+IS_UPDATE = bool(os.environ.get("UPDATE_GOLDEN")) and not os.environ.get("CI")
+
+HEAD = re.compile(r"rules/(?P<name>[\w.-]+)\.yaml:(?P<line>\d+):\d+: (?:error|warning): .+")
+CODE = re.compile(r"   \[([a-z-]+)\]$", re.MULTILINE)
+
+ROOT = Path(__file__).parent.parent.parent / "rules_engine"
+SOURCES = [*ROOT.glob("rulebook/*.py"), *ROOT.glob("core/traps*.py")]
+
+NOT_SHOWN = {
+    "bad-webhook-url": "needs an environment, which no file has",
+    "no-such-folder": "is about a folder",
+    "unreadable-file": "is about a disk",
+    "too-large": "would be a file of a megabyte, or a test of a thousand lines",
+    "too-many-problems": "would be a file of a hundred mistakes",
+    "too-deep": "would be a file of fifty levels",
+    "condition-too-large": "would be a file of thousands of parts",
+    "jmespath-too-deep": "would be an expression of fifty levels",
+    "jmespath-too-long": "would be an expression of two thousand characters",
+}
+"""Codes that no file here shows, and why."""
+
+SEVERAL: dict[str, str] = {}
+"""Files that rightly get more than one problem for their one mistake, and why."""
+
+NO_CARET: dict[str, str] = {}
+"""Files whose problem points at no text, and why."""
+
+NO_HELP: dict[str, str] = {}
+"""Files whose message says all there is to say."""
+
+
+@cache
+def stores() -> StoresFile:
+    return read_stores(WRONG / "stores.yaml")
+
+
+def read_stores(path: Path) -> StoresFile:
+    text = read_text(path, shown_as=f"rules/{path.name}")
+    return load_stores(text, path=f"rules/{path.name}", vendors=VENDORS, environment=None)
+
+
+def problems_of(path: Path) -> tuple[Problem, ...]:
+    """What `rules-engine check` finds in a file."""
+    shown = f"rules/{path.name}"
+    try:
+        if path.name.startswith("stores-"):
+            read_stores(path)
+            return ()
+        known = stores()
+        told = [target.name for target in known.notify]
+        texts = {shown: read_text(path, shown_as=shown)}
+        return compile_rulebook(texts, stores=known.stores, vendors=VENDORS, notify=told).warnings
+    except RulebookError as error:
+        return tuple(error.problems)
+
+
+def said_of(path: Path) -> str:
+    return "".join(f"{problem.render()}\n" for problem in problems_of(path))
+
+
+def expected_of(path: Path) -> str:
+    return path.with_suffix(".txt").read_text(encoding="utf-8")
+
+
+each_file = pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
+
+
+@pytest.mark.skipif(not IS_UPDATE, reason="writes the expected texts anew; only when asked for with UPDATE_GOLDEN=1")
+@each_file
+def test_the_expected_text_is_written_anew(path: Path) -> None:
+    path.with_suffix(".txt").write_text(said_of(path), encoding="utf-8")
+
+
+@each_file
+def test_a_wrong_file_is_told_what_to_write_instead(path: Path) -> None:
+    assert said_of(path) == expected_of(path)
+
+
+@each_file
+def test_one_mistake_is_one_problem(path: Path) -> None:
+    assert (len(problems_of(path)) == 1) is (path.stem not in SEVERAL)
+
+
+@each_file
+def test_a_problem_shows_its_line_with_a_caret_under_the_wrong_word(path: Path) -> None:
+    first = problems_of(path)[0]
+    start = first.place.column - 1
+    underlined = first.source[start : start + first.place.length]
+    assert HEAD.fullmatch(first.render().splitlines()[0])
+    if path.stem not in NO_CARET:
+        assert underlined == underlined.strip() != ""
+
+
+@each_file
+def test_a_problem_has_a_help(path: Path) -> None:
+    assert all(problem.help for problem in problems_of(path)) is (path.stem not in NO_HELP)
+
+
+@pytest.mark.parametrize("path", FIXED, ids=[path.name.partition(".")[0] for path in FIXED])
+def test_a_file_in_which_the_help_was_followed_is_right(path: Path) -> None:
+    assert said_of(path) == ""
+    assert path.with_name(path.name.replace(".fixed.", ".")) in FILES
+
+
+def test_there_are_many_wrong_files() -> None:
+    assert len(FILES) >= 120
+    assert len(FIXED) >= 30
+
+
+def test_every_expected_text_belongs_to_a_file() -> None:
+    assert {path.stem for path in WRONG.glob("*.txt")} == {path.stem for path in FILES}
+
+
+def test_every_code_is_shown_by_a_file() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in SOURCES]
+    codes = {code for path in SOURCES for code in codes_in(path)}
+    codes |= {code for text in texts for code in re.findall(r'"(jmespath(?:-[a-z]+)+)"', text)}
+    shown = {code for path in FILES for code in CODE.findall(expected_of(path))}
+    assert codes - shown == set(NOT_SHOWN)
