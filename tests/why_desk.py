@@ -165,7 +165,8 @@ class Desk:
     def why(self, what: str = "B-1", at: datetime | None = None, *, only: str | None = None, kept: int = 30) -> Why:
         """The answer."""
         (match,) = find(self.connection, what, [WEB]).matches
-        asked = Asked(at or self.at, self.at, self.at - timedelta(days=kept))
+        one = RuleCode(only) if only else None
+        asked = Asked(at or self.at, self.at, self.at - timedelta(days=kept), only=one)
         ruling = rulebook_at(self.connection, min(asked.at, asked.now))
         texts = ruling.texts if ruling else {"rules/rules.yaml": self.rules}
         return explain(
@@ -175,7 +176,6 @@ class Desk:
             vendor=VENDORS["ecwid"](self.store.settings),
             in_force=InForce(rulebook(texts), ruling.since if ruling else None),
             asked=asked,
-            only=RuleCode(only) if only else None,
         )
 
     def tells(self, what: str = "B-1", at: datetime | None = None, *, only: str | None = None, kept: int = 30) -> str:

@@ -94,13 +94,14 @@ def _answer(settings: Settings, question: _Question) -> list[Why] | Found:
         for match in found.matches:
             of = next(each for each in stores if each.alias == match.store)
             kept_since = now - timedelta(days=settings.retention_days)
-            asked = Asked(times[match.store], now, kept_since, timedelta(seconds=settings.lag_seconds))
+            lag, only = timedelta(seconds=settings.lag_seconds), RuleCode(question.rule) if question.rule else None
+            asked = Asked(times[match.store], now, kept_since, lag, only)
 
             def read(connection: sa.Connection, match: Match = match, of: Store = of, asked: Asked = asked) -> Why:
                 in_force = _in_force(connection, settings, file, asked)
-                only = _asked_rule(in_force.rulebook, question.rule)
+                _check_rule(in_force.rulebook, asked.only)
                 vendor = VENDORS[of.settings.vendor](of.settings)
-                return explain(connection, match, store=of, vendor=vendor, in_force=in_force, asked=asked, only=only)
+                return explain(connection, match, store=of, vendor=vendor, in_force=in_force, asked=asked)
 
             answers.append(database.read_now(read))
     return answers
@@ -124,12 +125,11 @@ def _asked_time(at: str | None, now: datetime, store: Store) -> datetime:
     return found
 
 
-def _asked_rule(rulebook: Rulebook, code: str | None) -> RuleCode | None:
-    if code is None or code in {rule.code for rule in rulebook.rules}:
-        return None if code is None else RuleCode(code)
+def _check_rule(rulebook: Rulebook, code: RuleCode | None) -> None:
     codes = [rule.code for rule in rulebook.rules]
-    advice = did_you_mean(code, codes, f"they are {', '.join(codes)}." if codes else "there are none.")
-    raise SettingsError(f"There is no rule {code!r} in the rules that were in force: {advice}")
+    if code is not None and code not in codes:
+        advice = did_you_mean(code, codes, f"they are {', '.join(codes)}." if codes else "there are none.")
+        raise SettingsError(f"There is no rule {code!r} in the rules that were in force: {advice}")
 
 
 def _in_force(connection: sa.Connection, settings: Settings, file: StoresFile, asked: Asked) -> InForce:

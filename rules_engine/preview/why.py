@@ -10,11 +10,11 @@ import sqlalchemy as sa
 
 from rules_engine.core.explain import listed
 from rules_engine.core.plan import ActionState, PlannedAction, Step
-from rules_engine.core.rule import Mode, Rule, Rulebook, RuleCode
+from rules_engine.core.rule import Mode, Rule, Rulebook
 from rules_engine.core.store import Store
 from rules_engine.vendors.base import AnyVendor
 
-from .why_facts import Asked, Facts, Told, gather
+from .why_facts import Asked, Facts, gather
 from .why_find import Match
 from .why_rule import RuleWhy, explain_rule
 from .why_words import Clock
@@ -62,13 +62,6 @@ class Why:
         """Says times in the store's zone."""
         return Clock(self.facts.asked.now, self.facts.store.zone)
 
-    @property
-    def told(self) -> tuple[Told, ...]:
-        """The last traces, oldest first; when one rule is asked about, only its own."""
-        codes = {each.rule.code for each in self.rules}
-        is_one = len(self.in_force.rulebook.rules) > 1 and len(codes) == 1
-        return tuple(each for each in self.facts.told if not is_one or each.trace.rule in codes)
-
 
 def explain(
     connection: sa.Connection,
@@ -78,19 +71,18 @@ def explain(
     vendor: AnyVendor,
     in_force: InForce,
     asked: Asked,
-    only: RuleCode | None = None,
 ) -> Why:
-    """Why the rules, or `only` one of them, did or did not act on what was found. It reads the database and no shop."""
+    """Why the rules that are asked about did or did not act on what was found. It reads the database and no shop."""
     facts = gather(connection, store, vendor, match.ref, asked)
     running = in_force.rulebook.for_store(store.alias)
     rules: list[RuleWhy] = []
     for rule in running:
-        if only in {None, rule.code}:
+        if asked.only in {None, rule.code}:
             rules += (each for each in _of_rule(connection, rule, facts) if each.finding is not None or each.held)
     elsewhere = [
         Elsewhere(rule, _left_out(in_force.rulebook, rule, store))
         for rule in in_force.rulebook.rules
-        if store.alias not in rule.stores and rule.about is match.ref.kind and only in {None, rule.code}
+        if store.alias not in rule.stores and rule.about is match.ref.kind and asked.only in {None, rule.code}
     ]
     return Why(
         facts=facts,
@@ -100,7 +92,7 @@ def explain(
         notes=tuple(_notes(facts, in_force)),
         rules=tuple(rules),
         elsewhere=tuple(elsewhere),
-        next=() if asked.is_past else tuple(_next(facts, rules, only)),
+        next=() if asked.is_past else tuple(_next(facts, rules)),
     )
 
 
@@ -161,19 +153,19 @@ def _orphans(facts: Facts, in_force: InForce) -> Iterator[str]:
                 yield f"{hold.rule}, which is in these rules no more, {words.keeps(hold.wish, 'the product')}."
 
 
-def _next(facts: Facts, rules: Sequence[RuleWhy], only: RuleCode | None) -> Iterator[Next]:
+def _next(facts: Facts, rules: Sequence[RuleWhy]) -> Iterator[Next]:
     """What comes next, in the order of time."""
     found = [
         _of_action(facts, action)
         for action in facts.case.actions.values()
-        if action.state.is_open and (only is None or only in action.rules)
+        if action.state.is_open and facts.asked.only in {None, *action.rules}
     ]
     for each in rules:
         if each.acts_at is not None and each.rule.mode is Mode.LIVE:
             found.append(Next(each.acts_at, f"{each.rule.code} acts, if its condition is still met then"))
         elif each.turns_at is not None:
             found.append(Next(each.turns_at, f"the clock may turn the condition of {each.rule.code}"))
-    if only is None and facts.look is not None and facts.look.due_at not in {each.at for each in found}:
+    if facts.asked.only is None and facts.look is not None and facts.look.due_at not in {each.at for each in found}:
         found.append(Next(facts.look.due_at, f"the {facts.ref.kind} is looked at again: {facts.look.reason}"))
     yield from sorted(found, key=lambda each: each.at or facts.asked.now)
 

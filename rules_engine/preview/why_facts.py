@@ -23,7 +23,7 @@ from rules_engine.database.history import Known, known_at
 from rules_engine.database.lanes import LaneRow, Look, load_lane
 from rules_engine.database.ledger import load_cases
 from rules_engine.database.rows import hold_from_row, slot_from_row
-from rules_engine.database.tables import deliveries, holds, looks, traces
+from rules_engine.database.tables import Instant, deliveries, holds, looks, traces
 from rules_engine.vendors.base import AnyVendor
 
 from .why_words import SlotWords
@@ -34,14 +34,22 @@ TRACES_AFTER = 2
 """How many of those come after the time that is asked about, when that is past."""
 
 
+MOMENT_CAME = "its moment came"
+"""How the trace of a moment begins."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """When is asked about: at `at`, with `now` the time of asking. `kept_since`: from then on history is whole."""
+    """What is asked: about the time `at`, with `now` the time of asking; about all rules, or `only` one.
+
+    `kept_since`: from then on the history is whole.
+    """
 
     at: datetime
     now: datetime
     kept_since: datetime
     lag: timedelta = timedelta(minutes=10)
+    only: RuleCode | None = None
 
     @property
     def is_past(self) -> bool:
@@ -61,7 +69,8 @@ class Told:
 class Facts:
     """What was known of one subject. `case` has the holds that were open then; of a past time it has no actions.
 
-    `told` are the last traces, oldest first. `causes` says for the id of a delivery what it was.
+    `told` are the last traces, oldest first; `moments` says when the moment of a rule last came. `causes` says for the
+    id of a delivery what it was.
     """
 
     store: Store
@@ -74,6 +83,7 @@ class Facts:
     lane: LaneRow = field(default_factory=LaneRow)
     look: Look | None = None
     told: tuple[Told, ...] = ()
+    moments: Mapping[RuleCode, datetime] = field(default_factory=dict)
     causes: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -132,6 +142,7 @@ def gather(connection: sa.Connection, store: Store, vendor: AnyVendor, ref: Subj
         lane=load_lane(connection, alias),
         look=_look(connection, alias, ref),
         told=told,
+        moments=_moments(connection, alias, ref, asked),
         causes=_causes(connection, wanted),
     )
 
@@ -195,9 +206,9 @@ def _look(connection: sa.Connection, store: StoreAlias, ref: SubjectRef) -> Look
 
 def _told(connection: sa.Connection, store: StoreAlias, ref: SubjectRef, asked: Asked) -> tuple[Told, ...]:
     """The last traces up to the time that is asked about, and a few after a past one; oldest first."""
-    of_ref = sa.select(traces).where(
-        traces.c.store == store, traces.c.kind == ref.kind.value, traces.c.subject == ref.id
-    )
+    of_ref = sa.select(traces).where(_is_about(store, ref))
+    if asked.only is not None:
+        of_ref = of_ref.where(traces.c.rule == asked.only)
     older = of_ref.where(traces.c.at <= asked.at).order_by(traces.c.at.desc(), traces.c.id.desc())
     newer = of_ref.where(traces.c.at > asked.at).order_by(traces.c.at, traces.c.id).limit(TRACES_AFTER)
     after = connection.execute(newer).all() if asked.is_past else []
@@ -209,6 +220,17 @@ def _told(connection: sa.Connection, store: StoreAlias, ref: SubjectRef, asked: 
         )
         for row in rows
     )
+
+
+def _moments(connection: sa.Connection, store: StoreAlias, ref: SubjectRef, asked: Asked) -> dict[RuleCode, datetime]:
+    query = sa.select(traces.c.rule, sa.func.max(traces.c.at, type_=Instant)).where(
+        _is_about(store, ref), traces.c.at <= asked.at, traces.c.text.startswith(MOMENT_CAME)
+    )
+    return {RuleCode(rule): at for rule, at in connection.execute(query.group_by(traces.c.rule))}
+
+
+def _is_about(store: StoreAlias, ref: SubjectRef) -> sa.ColumnElement[bool]:
+    return sa.and_(traces.c.store == store, traces.c.kind == ref.kind.value, traces.c.subject == ref.id)
 
 
 def _causes(connection: sa.Connection, ids: Iterable[str]) -> dict[str, str]:

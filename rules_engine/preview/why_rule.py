@@ -25,9 +25,6 @@ from .why_words import Clock, SlotWords, sentence
 _DELIVERY = re.compile(r"[0-9a-f]{32}")
 """The id of a delivery, which may be forgotten by now; any other cause is the reason of a look."""
 
-MOMENT_CAME = "its moment came"
-"""How the trace of a moment begins."""
-
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -296,8 +293,7 @@ class _Explainer:
     # ------------------------------------------------------------------------------------ as soon as
 
     def _moment(self, finding: Finding) -> Iterator[str]:
-        last = [each.trace for each in self.facts.told if each.trace.rule == self.rule.code]
-        came = next((each.at for each in reversed(last) if each.text.startswith(MOMENT_CAME)), None)
+        came = self.judged.moments.get(self.rule.code)
         if came is not None:
             yield f"It last acted {self.clock.when(came)}."
         if finding.truth is Truth.CANNOT_TELL:

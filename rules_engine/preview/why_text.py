@@ -43,7 +43,7 @@ def as_plain(why: Why) -> dict[str, object]:
                 "caused_by": list(each.trace.caused_by),
                 "rulebook": each.rulebook,
             }
-            for each in why.told
+            for each in why.facts.told
         ],
     }
 
@@ -103,9 +103,9 @@ def as_text(why: Why) -> str:
     if why.next:
         lines += ["", "What comes next"]
         lines += [f"  {'now' if each.at is None else why.clock.both(each.at)}: {each.text}" for each in why.next]
-    if why.told:
+    if why.facts.told:
         lines += ["", "What happened" if facts.asked.is_past else "What happened last"]
-        lines += [f"  {_told_line(why, each)}" for each in why.told]
+        lines += [f"  {_told_line(why, each)}" for each in why.facts.told]
     if is_there and why.elsewhere:
         lines += ["", f"Rules that do not run for {facts.store.alias}"]
         lines += [f"  {each.rule.code}: {each.reason}" for each in why.elsewhere]

@@ -309,6 +309,18 @@ def test_a_moment_that_came_says_when(connection: sa.Connection) -> None:
     assert "What comes next\n  now: cheap is to put the product into Sale (2)" in desk.tells()
 
 
+def test_a_moment_is_remembered_when_others_did_much_since(connection: sa.Connection) -> None:
+    desk = Desk(
+        connection, TURNS + LEAVES.partition("rules:\n")[2].replace("while: sold out", "while: {product.stock: 0}")
+    )
+    desk.sees(price=95).later(minutes=5).sees(price=70).calls()
+    for stock in (0, 5, 0, 5, 0, 5):
+        desk.later(minutes=1).sees(stock=stock)
+    assert desk.says("cheap")[0] == "It last acted at 14:05, 6 minutes ago."
+    assert {each.trace.rule for each in desk.why().facts.told} == {CODE}
+    assert {each.trace.rule for each in desk.why(only="cheap").facts.told} == {"cheap"}
+
+
 def test_a_change_is_told_from_what_to_what(connection: sa.Connection) -> None:
     rules = TURNS.replace("{product.price: {at_most: 90}}", "{product.price: {falls_below: 90}}")
     desk = Desk(connection, rules).sees(price=95).later(minutes=5).sees(price=70)
