@@ -60,7 +60,7 @@ def rules(
     """The rulebook in one of three editions. What a rule no longer takes it never takes again in a later one."""
     firsts: list[Effect] = [removes("Featured"), removes("Featured", "Sale"), removes("Sale")]
     seconds: list[Effect] = [removes("Featured"), adds("Sale"), removes("Sale")]
-    made = (
+    made: tuple[Rule, ...] = (
         while_(SOLD_OUT, firsts[edition], code="a", order=0),
         while_(FEW, seconds[edition], code="b", order=1),
         while_(BESTSELLER, adds("Sale"), code="c", order=2),

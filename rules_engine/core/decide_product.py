@@ -145,9 +145,11 @@ class _Turn:
 
     def fall_back(self, wants: Wants, document: Document) -> list[MomentWish]:
         """Let rules take or leave their fallbacks, by what is left once all is done; gives what moments want."""
+        if "category_ids" not in document.fields:
+            return []
         top = self.context.capabilities.promotes_to
         wanted = needed(self.slots, wants, document.fields, top=top, bounds=self.bounds)
-        for each in wants.fallbacks if "category_ids" in document.fields else ():
+        for each in wants.fallbacks:
             for ref in each.slots:
                 self._fall_back(each, ref, is_wanted=each in wanted)
         return as_moments(wanted, self.slots)

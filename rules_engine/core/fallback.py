@@ -32,11 +32,9 @@ def needed(slots: Slots, wants: Wants, people_see: Fields, *, top: str | None, b
     """The fallbacks that are wanted: of those who take the product out where no category would be left.
 
     Judged on what all rules want together, as if the fallbacks were not there: otherwise each would make itself
-    needless. `people_see` is the product with every held slot at its baseline. The category `top`, in which the shop
-    puts a product by itself, does not count.
+    needless. `people_see` is the product with every held slot at its baseline, its categories known. The category
+    `top`, in which the shop puts a product by itself, does not count.
     """
-    if "category_ids" not in people_see:
-        return []
     own = owners(wants)
     left = set(people_see["category_ids"]) - {top}
     for ref, slot_case in slots.items():

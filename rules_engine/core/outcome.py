@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from .action import ActionKey, Done, LookAgain, NothingToDo, Verdict
-from .aim import OUT_OF_HOURS
 from .directory import Directory
 from .errors import AuthenticationError, PermanentError, TemporaryError
 from .holds import HoldState, Slot
@@ -19,10 +18,7 @@ from .view import with_slots
 
 def attempted(case: Case, key: ActionKey, *, at: datetime) -> Case:
     """The case once an attempt is written, before the call: from now on it may be our doing."""
-    planned = case.actions[key]
-    reason = "" if planned.reason == OUT_OF_HOURS else planned.reason
-    attempts = planned.attempts + 1
-    action = replace(planned, state=ActionState.SENT, attempts=attempts, due_at=None, reason=reason)
+    action = replace(case.actions[key], state=ActionState.SENT, attempts=case.actions[key].attempts + 1, due_at=None)
     slot_case = _slot_case(case, action)
     if action.step is Step.TAKE:
         slot_case = slot_case.with_holds(

@@ -16,6 +16,7 @@ from core_builders import (
     SALE,
     SOLD_OUT,
     TOP,
+    UNPUBLISHED,
     UNSORTED,
     Bench,
     adds,
@@ -26,16 +27,18 @@ from core_builders import (
     membership,
     removes,
     sees_category,
+    stock,
     while_,
 )
 
 from rules_engine.core.action import ActionKind, Done
-from rules_engine.core.condition import Test, Word
+from rules_engine.core.condition import Word
 from rules_engine.core.errors import PermanentError
 from rules_engine.core.holds import HoldState
 from rules_engine.core.judge import unknown_name
 from rules_engine.core.plan import ActionState, Step
-from rules_engine.core.rule import Every, Mode, Named, Rule
+from rules_engine.core.retry import MAX_ATTEMPTS
+from rules_engine.core.rule import Afterwards, Every, Mode, Named, Rule
 from rules_engine.core.store import Capabilities
 from rules_engine.core.subject import SubjectKind
 
@@ -118,6 +121,7 @@ def test_it_does_not_flap_because_it_would_make_itself_needless() -> None:
     for _ in range(3):
         desk.later(minutes=20).sees()
         assert not desk.actions()
+        assert not desk.says()
 
 
 def test_a_category_that_a_person_adds_makes_the_fallback_needless() -> None:
@@ -237,12 +241,28 @@ def test_where_categories_are_not_known_nothing_is_judged() -> None:
     assert desk.is_held(membership(UNSORTED))
 
 
-def test_a_taking_that_has_to_wait_needs_no_fallback_yet() -> None:
-    desk = sold_out(guarded(FALLS_BACK, flap_limit=1, insists=True))
-    work(desk)
-    desk.later(seconds=1).sees(category_ids=[FEATURED])  # a person changed both
+def test_while_the_taking_has_to_wait_the_fallback_is_needless() -> None:
+    desk = work(sold_out(guarded(FALLS_BACK, flap_limit=1, insists=True)))
+    desk.later(seconds=1).sees(category_ids=[FEATURED, UNSORTED])
+    assert "taken once in 24 hours; waits until" in desk.says()
+    assert planned(desk) == {(UNSORTED, False)}
+
+
+def test_the_fallback_stays_when_somebody_else_takes_the_last_category_first() -> None:
+    desk = sold_out()
+    desk.calls(Done(is_shown=True), desk.to_send()[0].key)
+    desk.later(seconds=1).sees(category_ids=[UNSORTED])
     assert not desk.actions()
-    assert "waits until" in desk.says()
+    assert in_shop(work(desk)) == {UNSORTED}
+
+
+def test_what_a_rule_left_out_for_good_when_it_ended_is_out() -> None:
+    leaves = while_(FEW, removes("Sale"), code="b", order=1, afterwards=Afterwards.LEAVE)
+    desk = Bench((leaves, falls_back(while_(stock(Word.AT_LEAST, 5), removes("Featured"), code="c", order=2))))
+    desk.sees(stock=1, category_ids=[FEATURED, SALE])
+    work(desk)
+    desk.sees(stock=5)
+    assert planned(desk) == {(FEATURED, False), (UNSORTED, True)}
 
 
 def test_the_fallback_does_not_wait_for_the_rules_last_act() -> None:
@@ -278,6 +298,10 @@ def test_what_the_shop_adds_by_itself_is_no_category() -> None:
     assert in_shop(work(desk)) == {FEATURED}
 
 
+def test_nor_is_the_top_level_of_such_a_shop_where_people_put_the_product_there() -> None:
+    assert in_shop(work(sold_out(categories=(FEATURED, TOP), shop=PROMOTING))) == {TOP, UNSORTED}
+
+
 # ------------------------------------------------------------------------------------ moments
 
 
@@ -297,6 +321,11 @@ def test_a_moment_that_leaves_a_category_needs_no_fallback() -> None:
 def test_a_moment_counts_what_other_rules_hold_out() -> None:
     holds = while_(SOLD_OUT, removes("Brands"), code="b", order=1)
     assert in_shop(work(sold_out(MOMENT, holds, categories=(FEATURED, BRANDS)))) == {UNSORTED}
+
+
+def test_a_moment_counts_what_is_held_against_it() -> None:
+    holds = while_(SOLD_OUT, adds("Sale"), code="b", order=1)
+    assert in_shop(work(sold_out(MOMENT, holds))) == {SALE}
 
 
 def test_a_rule_counts_what_a_moment_takes_out() -> None:
@@ -325,6 +354,15 @@ def test_a_fallback_that_the_shop_refuses_is_not_tried_for_ever() -> None:
     assert [action.slot.target for action in dead] == [UNSORTED]
 
 
+def test_nor_is_one_that_the_shop_never_shows() -> None:
+    desk = sold_out(MOMENT)
+    adding = next(action for action in desk.actions() if action.wish)
+    for _ in range(MAX_ATTEMPTS):
+        desk.calls(Done(), adding.key)
+        desk.later(minutes=10).sees()
+    assert planned(desk) == {(FEATURED, False)}
+
+
 # ------------------------------------------------------------------------------------ rules about categories
 
 
@@ -348,16 +386,37 @@ def test_a_category_is_not_emptied_into_itself() -> None:
     assert not desk.actions()
 
 
-def test_the_moment_of_a_category_has_a_fallback_too() -> None:
-    unpublished = Test("category.published", Word.IS, False)  # the value that is asked for
-    rule = falls_back(as_soon_as(unpublished, *EMPTIES.effects, code="e", about=SubjectKind.CATEGORY))
-    desk = Bench((rule,))
+def test_a_fallback_of_a_rule_about_categories_that_is_edited_away_is_given_back() -> None:
+    desk = Bench((falls_back(EMPTIES),))
+    sees_category(desk, is_published=False)
+    desk.sees(category_ids=[SALE])
+    assert in_shop(work(desk)) == {UNSORTED}
+    desk.rules = (EMPTIES,)
+    desk.later(seconds=1).sees()
+    assert in_shop(work(desk)) == set()
+
+
+def unpublished(name: str) -> Bench:
+    """A member of Sale at the moment in which that is unpublished, for a rule that falls back to this category."""
+    rule = as_soon_as(UNPUBLISHED, *EMPTIES.effects, code="e", about=SubjectKind.CATEGORY)
+    desk = Bench((guarded(rule, fallbacks=(Named(name),)),))
     sees_category(desk, is_published=True)
     desk.sees(category_ids=[SALE])
     desk.moments = sees_category(desk.later(seconds=1), is_published=False).moments
     desk.sees()
     desk.moments = ()
-    assert in_shop(work(desk)) == {UNSORTED}
+    return desk
+
+
+def test_the_moment_of_a_category_has_a_fallback_too() -> None:
+    assert in_shop(work(unpublished("Unsorted"))) == {UNSORTED}
+    assert not unpublished("Sale").actions()
+
+
+def test_the_moment_of_a_category_waits_while_its_fallback_means_nothing() -> None:
+    desk = unpublished("Unsorte")
+    assert not desk.actions()
+    assert "waits: no category" in desk.says("e")
 
 
 def test_a_rule_about_categories_that_only_tells_people_empties_nothing() -> None:

@@ -174,14 +174,21 @@ def test_a_person_who_does_it_while_the_rule_waits_is_owed_nothing() -> None:
     assert not desk.actions()
 
 
-def test_a_dead_letter_says_why_the_shop_refused_and_not_that_it_waited() -> None:
+def test_a_retry_that_waits_for_hours_moves_with_them() -> None:
     desk = sold_out(guarded(LEAVES, hours=hours(8, 10)))
     desk.calls(TemporaryError("busy"))
     desk.later(hours=2).sees()
-    desk.at = START.replace(day=3, hour=8)
-    desk.sees()
-    desk.attempts()
-    assert desk.action().reason == ""
+    desk.rules = (guarded(LEAVES, hours=hours(16, 18)),)
+    desk.later(seconds=1).sees()
+    assert desk.action().due_at == START.replace(hour=16)
+
+
+def test_an_earlier_rule_that_joins_has_the_action_wait_for_its_hours() -> None:
+    desk = Bench((LATER, while_(FEW, removes("Featured"), code="b", order=1)))
+    desk.sees(stock=1)
+    assert desk.action().due_at is None
+    desk.later(seconds=1).sees(stock=0)
+    assert (desk.action().rules[0], desk.action().due_at) == ("b", NOON)
 
 
 def _rules(opens: int) -> tuple[Rule, ...]:
