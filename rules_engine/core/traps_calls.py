@@ -200,7 +200,7 @@ def _never_contained(tree: Tree, node: Node, shapes: Mapping[int, Shape]) -> tup
     """What is asked of `contains` that its list or text cannot hold: what is wrong, why, and what to write instead."""
     first, second = children_of(node)
     among, sought = shapes.get(id(first), ANYTHING), shapes.get(id(second), ANYTHING)
-    if among.is_only(Kind.TEXT):
+    if Kind.TEXT in among.solid and among.kinds != ANYTHING.kinds:
         wanted = Kind.TEXT
         if sought.is_only(Kind.LIST) and first.get("type") == "literal":
             return (
@@ -212,7 +212,8 @@ def _never_contained(tree: Tree, node: Node, shapes: Mapping[int, Shape]) -> tup
         wanted = next(iter(among.items.solid))
     else:
         return None
-    if not sought.solid or wanted in sought.solid:
+    is_fit = sought.solid <= {wanted} if wanted is Kind.TEXT and Kind.TEXT in among.solid else wanted in sought.solid
+    if not sought.solid or is_fit or sought.kinds == ANYTHING.kinds:
         return None
     said = f"{tree.source(first)} holds {'texts' if wanted is Kind.TEXT else wanted}, never {tree.source(second)}"
     value = second.get("value")

@@ -68,7 +68,7 @@ class Comparison:
 
     def _fault(self, message: str, fix: str | None = None, advice: str = "", *, side: int | None = None) -> Fault:
         node = self._node if side is None else self._sides[side][0]
-        start, end = self._tree.span(node) or (0, len(self._tree.text))
+        start, end = self._tree.span(node, is_bare=True) or (0, len(self._tree.text))
         said = advice or (write(fix) if fix is not None else "")
         return Fault(start, end - start, "jmespath-compare", message, said, fix)
 

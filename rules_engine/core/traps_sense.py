@@ -68,8 +68,10 @@ class Sense:
         self._whole = document(about)
 
     def note(self, node: Node, code: str, message: str, fix: str | None = None, advice: str = "") -> None:
-        """Note a fault of all that a node is written as."""
-        start, end = self.tree.span(node) or (0, len(self.tree.text))
+        """Note a fault of all that a node is written as, without the parentheses around it."""
+        start, end = self.tree.span(node, is_bare=True) or (0, len(self.tree.text))
+        if fix is not None and self.tree.text[:start].rstrip().endswith(".") and not fix.isidentifier():
+            fix = None  # behind a dot stands only a name
         said = advice or (write(fix) if fix is not None else "")
         self.faults.append(Fault(start, max(1, end - start), code, message, said, fix))
 
@@ -116,7 +118,8 @@ class Sense:
         return f"{self.tree.source(children_of(first)[0])} {written} {self.tree.source(second)}"
 
     def _outcome(self, node: Node, found: Shape, *, is_loose: bool) -> None:
-        solid, source = found.solid, self.tree.source(node)
+        start, end = self.tree.span(node, is_bare=True) or (0, 0)
+        solid, source = found.solid, self.tree.text[start:end]
         if found.kinds == ANYTHING.kinds or solid == {Kind.FLAG}:
             return
         if is_loose and solid and Kind.NUMBER not in solid and node.get("type") != "literal":
@@ -136,7 +139,7 @@ class Sense:
             elif solid <= {Kind.TEXT, Kind.OBJECT}:
                 fix = f"{source} != `null`"
                 advice = f"compare it, as in {fix}"
-        self.note(node, "jmespath-not-a-condition", message, fix, advice)
+        self.faults.append(Fault(start, max(1, end - start), "jmespath-not-a-condition", message, advice, fix))
 
     def shape(self, node: Node, scope: Shape) -> Shape:  # noqa: C901, PLR0912 — a row for each kind of node
         """What a part can be, given what stands left of it."""
@@ -151,7 +154,10 @@ class Sense:
             case "subexpression":
                 return self._path(node, scope)
             case "index_expression":
-                return self._place(self.shape(children[0], scope), children[1])
+                base = self.shape(children[0], scope)
+                if base.solid and Kind.LIST not in base.solid:
+                    return self._no_list(node, children[0], base, Kind.LIST)
+                return self._place(base, children[1])
             case "pipe":
                 left = self._piped(node, scope)
                 return ANYTHING if left is None else self.shape(children[1], left)
@@ -220,7 +226,7 @@ class Sense:
     def _path(self, node: Node, scope: Shape) -> Shape:
         children = children_of(node)
         found = scope
-        start = (self.tree.span(node) or (0, 0))[0]
+        start = (self.tree.span(node, is_bare=True) or (0, 0))[0]
         for at, child in enumerate(children):
             behind = (self.tree.span(children[at - 1]) or (start, start))[1] if at else start
             before = self.tree.text[start:behind]
@@ -240,7 +246,7 @@ class Sense:
     def _below(self, node: Node, found: Shape, before: str, child: Node) -> Shape:
         """A field of what has none: a list, a text, a number."""
         name = str(child["value"])
-        end, stop = (self.tree.span(child) or (0, 0))[1], (self.tree.span(node) or (0, 0))[1]
+        end, stop = (self.tree.span(child) or (0, 0))[1], (self.tree.span(node, is_bare=True) or (0, 0))[1]
         said = f"{before} is {' or '.join(sorted(found.solid))}, which has no fields"
         fix: str | None = before
         if name in _LENGTHS and found.solid <= {Kind.LIST, Kind.TEXT}:
@@ -279,7 +285,11 @@ class Sense:
             return
         root = str(self.about or SubjectKind.PRODUCT)
         own = CATEGORY if self.about is SubjectKind.CATEGORY else PRODUCT
-        if name in own:
+        start, _ = self.tree.span(node) or (0, 0)
+        fix: str | None
+        if self.tree.text[:start].rstrip().endswith("."):
+            fix, advice = closest(name, ROOTS) or None, f"there are: {', '.join(ROOTS)}"
+        elif name in own:
             fix, advice = f"{root}.{name}", f"did you mean `{root}.{name}`?"
         elif near := closest(name, ROOTS):
             fix, advice = near, did_you_mean(name, ROOTS)
@@ -297,16 +307,19 @@ class Sense:
         base = self.shape(children[0], scope)
         wanted = Kind.OBJECT if kind == "value_projection" else Kind.LIST
         if base.solid and wanted not in base.solid:
-            source = self.tree.source(children[0]) or "this"
-            said = f"{source} is {' or '.join(sorted(base.solid))}, not {wanted}, so this is always null"
-            self.note(node, "jmespath-below", said)
-            return ANYTHING
+            return self._no_list(node, children[0], base, wanted)
         items = (base.items or ANYTHING) if wanted is Kind.LIST else ANYTHING
         if kind == "flatten":
             return list_of((items.items or ANYTHING) if items.is_only(Kind.LIST) else items)
         if kind == "filter_projection":
             self.condition(children[2], items, is_loose=True)
         return list_of(self.shape(children[1], items))
+
+    def _no_list(self, node: Node, below: Node, base: Shape, wanted: Kind) -> Shape:
+        source = self.tree.source(below) or "this"
+        said = f"{source} is {' or '.join(sorted(base.solid))}, not {wanted}, so this is always null"
+        self.note(node, "jmespath-below", said)
+        return ANYTHING
 
     def _piped(self, node: Node, scope: Shape) -> Shape | None:
         """What stands left of a `|`; None when the `|` itself is what is wrong."""
@@ -322,7 +335,7 @@ class Sense:
         if first.get("type") in _BOTH and Kind.FLAG in left.solid and left.solid != {Kind.FLAG} and not outside:
             last = list(_operands(first))[-1]
             start = (self.tree.span(last) or (0, 0))[0]
-            begin, end = self.tree.span(node) or (0, 0)
+            begin, end = self.tree.span(node, is_bare=True) or (0, 0)
             if not self.tree.source(first).startswith("(") and len(self.faults) == before:
                 said = "a single `|` hands on all that stands left of it"
                 fix = f"{self.tree.text[begin:start]}({self.tree.text[start:end]})"
@@ -335,7 +348,7 @@ class Sense:
 
     def _mend_pipe(self, node: Node, leaves: list[Node], at: int) -> None:
         first, second = children_of(node)
-        begin, end = self.tree.span(node) or (0, 0)
+        begin, end = self.tree.span(node, is_bare=True) or (0, 0)
         if at:
             stop = (self.tree.span(leaves[at - 1]) or (0, 0))[1]
             said = "what stands right of a single `|` sees only what stands left of it"

@@ -308,7 +308,8 @@ def _foreign(line: Line, place: int) -> Fault | None:
         last = place + 1 if line.at(place + 1).text == "." else place
         return line.fault(place, last, "jmespath-syntax", "JMESPath has no `$`", "", "leave it out")
     if word.text.lower() == "if" and place == 0 and line.at(1).kind == "word":
-        return line.fault(0, 0, "jmespath-word", f"an expression needs no `{word.text}`", "", "leave it out")
+        said = f"an expression needs no `{word.text}`"
+        return Fault(word.start, line.at(1).start - word.start, "jmespath-word", said, "leave it out", "")
     if word.kind != "word" or before == "(" or line.at(place - 1).kind == "word":
         return None
     last = place
