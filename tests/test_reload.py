@@ -270,7 +270,7 @@ async def test_the_bell_rings_for_a_save_and_for_a_folder_that_is_another_one(tm
             await asyncio.wait({ringing}, timeout=0.1)
         folder.rename(tmp_path / "old")
         folder.mkdir()
-        for _ in range(2):  # for the folder that went, and for the one that is there now
+        for _ in range(3):  # for the folder that went, and for the one that is there now
             await anext(bell)
 
 

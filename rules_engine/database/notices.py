@@ -57,28 +57,22 @@ class Digest:
 
 
 def add_notices(connection: sa.Connection, store: StoreAlias, added: Iterable[Notice], *, now: datetime) -> None:
-    """Have people told. A notice joins those of its rule and target that wait already, and goes out with them."""
-    due: dict[tuple[str, RuleCode], datetime] = {}
-    rows: list[dict[str, Any]] = []
-    for notice in added:
-        key = (notice.target, notice.rule)
-        if key not in due:
-            first = sa.select(sa.func.min(notices.c.due_at)).where(_waits(*key))
-            due[key] = connection.execute(first).scalar_one() or now + GATHERED_FOR
-        rows.append(
-            {
-                "store": store,
-                "target": notice.target,
-                "rule": notice.rule,
-                "kind": notice.subject.kind.value,
-                "subject": notice.subject.id,
-                "called": notice.called,
-                "text": notice.text,
-                "at": notice.at,
-                "state": NoticeState.WAITING.value,
-                "due_at": due[key],
-            }
-        )
+    """Have people told. A notice goes out as soon as one of its rule and target that waits already is due."""
+    rows = [
+        {
+            "store": store,
+            "target": notice.target,
+            "rule": notice.rule,
+            "kind": notice.subject.kind.value,
+            "subject": notice.subject.id,
+            "called": notice.called,
+            "text": notice.text,
+            "at": notice.at,
+            "state": NoticeState.WAITING.value,
+            "due_at": now + GATHERED_FOR,
+        }
+        for notice in added
+    ]
     if rows:
         connection.execute(sa.insert(notices), rows)
 

@@ -15,8 +15,19 @@ from rules_engine.core.plan import ActionState
 from rules_engine.database import retention as forgetting
 from rules_engine.database.arrivals import Arrival, DeliveryState, insert, row_of
 from rules_engine.database.engine import Database
+from rules_engine.database.notices import NoticeState
 from rules_engine.database.retention import Pruned, Retention, prune
-from rules_engine.database.tables import Instant, actions, attempts, deliveries, history, holds, metadata, traces
+from rules_engine.database.tables import (
+    Instant,
+    actions,
+    attempts,
+    deliveries,
+    history,
+    holds,
+    metadata,
+    notices,
+    traces,
+)
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -167,3 +178,11 @@ def test_what_is_too_old_is_found_without_reading_through_a_table(database: Data
     plans = database.read_now(plan)
     assert len(plans) > 5
     assert not [step for step in plans if step.startswith("SCAN")]
+
+
+def test_what_was_told_or_given_up_is_forgotten_and_what_waits_is_not(database: Database) -> None:
+    for state in NoticeState:
+        for age in (29 * DAY, 31 * DAY):
+            add(database, notices, called=f"{state} {age.days}", state=state.value, at=NOW - age)
+    assert pruned(database).notices == 2
+    assert left(database, notices.c.called) == ["dead 29", "sent 29", "waiting 29", "waiting 31"]

@@ -92,7 +92,10 @@ async def test_a_category_that_is_back_before_it_ripens_keeps_its_members(tmp_pa
 async def test_a_rule_that_is_edited_to_wait_no_more_empties_what_has_waited(tmp_path: Path) -> None:
     async with ksa_world(tmp_path / "e.db") as world:
         world.ksa.publish_category(GIFTS, False)
-        await world.settle(within=10 * MINUTE)
+        await world.settle(within=5 * MINUTE)
+        world.ksa.edit_category(GIFTS, names={"en": "Gifts"})  # seen once more, past what the rule will ask for
+        world.clock.move(minutes=2)
+        await world.settle(within=MINUTE)
         await world.adopt(emptied("must_last: 30 seconds"))
         await world.settle(within=MINUTE)
         assert str(GIFTS) not in world.members(KSA)
