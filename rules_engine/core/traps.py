@@ -14,7 +14,7 @@ from .traps_words import unread, word_faults
 
 __all__ = ["Fault", "lint", "mended"]
 
-_ROUNDS = 40
+_ROUNDS = 30
 _LONGEST_WHOLE = 300
 
 
@@ -42,7 +42,7 @@ def mended(text: str, *, about: SubjectKind | None = None, is_condition: bool = 
         if not faults:
             return text
         first = next((fault for fault in faults if fault.fix is not None), None)
-        if first is None or first.applied_to(text) == text:
+        if first is None or len(faults) > _ROUNDS or first.applied_to(text) == text:
             return None
         text = first.applied_to(text)
     return None
