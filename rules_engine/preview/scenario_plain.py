@@ -13,7 +13,7 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
-_DIGITS = re.compile(r"(?<![\w.])\+?\(?\d(?:[ ().-]?\d){8,18}(?![\w.]?\w)")
+_DIGITS = re.compile(r"(?<![\w.-])\+?\(?\d(?:[ ().-]{0,2}\d){8,18}(?![\w.-]?\w)")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 EMAIL, PHONE, CARD, SECRET = "someone@example.com", "+00 000 000000", "0000 0000 0000 0000", "(secret)"

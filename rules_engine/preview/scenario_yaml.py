@@ -21,9 +21,6 @@ class _Nothing:
     """Null, as a person would write it: ruamel writes nothing at all, which reads like something forgotten."""
 
 
-_NOTHING = _Nothing()
-
-
 def as_yaml(tests: Sequence[tuple[Recorded, Sequence[str]]]) -> str:
     """A file of tests with these, each with the sentences that stand above it as a comment."""
     writer, out = _yaml(), io.StringIO()
@@ -51,7 +48,8 @@ def _with_lines(text: str, rule: str, item: Sequence[str]) -> str:
         if not isinstance(tests, CommentedSeq) or tests.fa.flow_style() or not tests:
             raise ValueError(f"the tests of {rule} do not stand in a list with a line for each")
         row, column = by_rule.lc.key(rule)
-        dash = tests.lc.item(0)[1] - 2
+        first = lines[tests.lc.item(0)[0]]
+        dash = len(first) - len(first.lstrip())
         new = list(item)
     else:
         row, column = next(n for n, line in enumerate(lines) if line.startswith("tests:")), 0
@@ -119,7 +117,7 @@ def _shown(value: Any, *, key: str = "") -> Any:  # a value of a test may be any
         some = CommentedSeq(map(_shown, value))
         some.fa.set_flow_style()
         return some
-    return _NOTHING if value is None else value
+    return _Nothing() if value is None else value  # each its own: YAML would name one that stands twice
 
 
 def _yaml() -> YAML:

@@ -49,6 +49,7 @@ def told(folder: Path) -> Path:
 @pytest.fixture
 def house(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> House:
     made = House(tmp_path)
+    shutil.rmtree(made.rules / "tests", ignore_errors=True)
     made.environment |= {"RETENTION_DAYS": "3650"}  # the story's clock is not today's
     base = tmp_path_factory.getbasetemp()
     for file in told(base).parent.glob("story.db*"):
