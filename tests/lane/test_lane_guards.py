@@ -1,0 +1,72 @@
+"""What holds rules back, on a whole engine: no product is left without a category, and no rule acts too often."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from engine_world import WEB, World, paths
+
+from rules_engine.core.delivery import StoreAlias
+from rules_engine.sandbox.ecwid_catalogue import CLEARANCE, FEATURED, TOP
+
+pytestmark = pytest.mark.anyio
+
+HOUR = timedelta(hours=1)
+
+
+def sold_out(more: str) -> str:
+    return f"""
+rules:
+  sold-out-leaves:
+    stores: [web]
+    while: {{product.stock: {{at_most: 0}}}}
+    do: [{{remove_from_category: Featured}}]
+    {more}
+"""
+
+
+FALLS_BACK = sold_out("if_no_category_is_left: {add_to_category: Clearance}")
+
+
+def categories_of(world: World, id_: int) -> set[str]:
+    return {category for category, members in world.members(WEB).items() if str(id_) in members}
+
+
+async def test_a_product_that_leaves_its_last_category_is_never_without_one(tmp_path: Path) -> None:
+    async with World(tmp_path / "e.db", FALLS_BACK, only=(WEB,)) as world:
+        lonely = world.web.add_product(category_ids=[FEATURED], name="Lonely", quantity=3, unlimited=False)
+        await world.settle()
+        seen: list[set[str]] = []
+
+        def after_call(_alias: StoreAlias, _request: object) -> None:
+            seen.append(categories_of(world, lonely))
+
+        world.after_call = after_call
+        world.web.sell_out(lonely)
+        await world.settle()
+        assert categories_of(world, lonely) == {str(CLEARANCE)}
+        writes = [path for path in paths(world.web.writes) if "assign" in path]
+        assert [path.rsplit("/", 1)[1] for path in writes] == ["assignProducts", "unassignProducts"]
+        world.web.restock(lonely, 4)
+        await world.settle()
+        assert categories_of(world, lonely) == {str(FEATURED)}
+        assert len(seen) > 3
+        assert all(each and str(TOP) not in each for each in seen)
+
+
+async def test_a_rule_that_acts_every_so_often_waits_also_over_days_and_restarts(tmp_path: Path) -> None:
+    async with World(tmp_path / "e.db", sold_out("at_most_every: 3 days"), only=(WEB,)) as world:
+        shoe = world.web.add_product(category_ids=[FEATURED, CLEARANCE], name="Shoe", quantity=0, unlimited=False)
+        await world.settle()
+        assert str(FEATURED) not in categories_of(world, shoe)
+        world.web.restock(shoe, 4)
+        await world.settle()
+        await world.restart()
+        world.clock.move(hours=48)
+        world.web.sell_out(shoe)
+        await world.settle()
+        assert str(FEATURED) in categories_of(world, shoe)
+        await world.settle(within=24 * HOUR)
+        assert str(FEATURED) not in categories_of(world, shoe)
