@@ -49,7 +49,8 @@ def git(house: House, *arguments: str) -> None:
 
 
 def commit(house: House) -> None:
-    git(house, "init", "--initial-branch=main")
+    if not (house.folder / ".git").exists():
+        git(house, "init", "--initial-branch=main")
     git(house, "add", "rules")
     git(house, "commit", "--message=rules")
 
@@ -155,6 +156,15 @@ def test_the_difference_from_a_git_revision_is_what_would_be_different(house: Ho
         "    Last Boot (S-5)\n"
     )
     assert "  would no longer be taken out of Featured (9691094): 1 product\n    Last Boot (S-5)\n" in result.stdout
+
+
+def test_an_earlier_revision_is_read_as_it_was(house: House) -> None:
+    house.write("featured.yaml", EARLIER)
+    commit(house)
+    house.write("featured.yaml", LATER)
+    commit(house)
+    made = house.run_json("plan", "--store", "web", "--against", "HEAD~1")
+    assert [(each["only_in"], each["name"]) for each in made["stores"][0]["differs"]] == [("other", "Last Boot")]
 
 
 def test_a_revision_that_git_does_not_know_is_wrong_usage(house: House) -> None:

@@ -161,6 +161,13 @@ def test_a_product_that_would_lose_its_last_category_is_flagged(database: Databa
     )
 
 
+def test_a_product_that_moves_to_another_category_is_not_without_any(database: Database) -> None:
+    moves = LEAVES.replace("Featured}]", "Featured}, {add_to_category: Sale}]")
+    made = of(plan(database, moves), "sold-out-leaves")
+    assert [line.name for line in made.lines if line.is_last] == []
+    assert len(made.lines) == 3
+
+
 def test_what_cannot_be_given_back_is_flagged(database: Database) -> None:
     leaves = of(plan(database, LEAVES.replace("stores", "afterwards: leave\n    stores")), "sold-out-leaves")
     assert "`afterwards: leave`: what it does stays so when its condition ends" in leaves.irreversible
