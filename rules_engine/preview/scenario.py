@@ -72,15 +72,14 @@ class Told:
 class Run:
     """What happened in a test. `deeds` are the calls from the last glimpse on, `story` is everything that was said.
 
-    `members` are the products in the category when the last glimpse was seen, `member_of` the categories of the
-    product then. `finding` is how the condition stood at last; None for a subject that is gone.
+    `member_of` are the categories of the product when the last glimpse was seen. `finding` is how the condition stood
+    at last; None for a subject that is gone.
     """
 
     deeds: tuple[Deed, ...]
     story: tuple[Told, ...]
     notices: tuple[Notice, ...]
     finding: Finding | None
-    members: frozenset[str]
     member_of: tuple[str, ...]
     shop: Shop
     zone: tzinfo
@@ -120,14 +119,12 @@ class _Player:
         self._set_up()
         given = replace(scenario.given, after=self._before_given)
         steps = [*([scenario.before] if scenario.before else []), given, *scenario.then]
-        members: frozenset[str] = frozenset()
         member_of: tuple[str, ...] = ()
         for number, glimpse in enumerate(steps):
             if number > 0:
                 self._show(glimpse, is_given=glimpse is given)
             if number == len(steps) - 1:
                 self.deeds, self.notices = [], []
-                members = frozenset(each.id for each in self.shop.members(self.ref.id))
                 member_of = tuple(self.shop.fields(self._subject()).get("category_ids", ()))
             shown_at = self.at
             self._settle(self._sighting(self.ref, glimpse))
@@ -138,7 +135,6 @@ class _Player:
             tuple(self.story),
             tuple(self.notices),
             self.finding,
-            members,
             member_of,
             self.shop,
             self.store.zone,

@@ -37,6 +37,8 @@ class Wanted:
         )
         self.names = set(known) - {"raw"} if "" in names else names & set(known) - {"raw"}
         self.attributes = {name for each in conditions for name in _attributes(each)}
+        self.has_replaced = False
+        """Whether something personal or secret was replaced so far."""
         self._complete({effect.kind for effect in rule.effects})
 
     def _complete(self, kinds: set[EffectKind]) -> None:
@@ -73,7 +75,9 @@ class Wanted:
         if "categories" in self.names and "category_ids" in fields:
             done |= self._categories(fields)
         unknown = [name for name in sorted(self.names) if self._is_unknown(name, fields)]
-        return {name: plainly(each, is_article_number=name in {"sku", "id"}) for name, each in done.items()}, unknown
+        plain = {name: plainly(each, is_article_number=name in {"sku", "id"}) for name, each in done.items()}
+        self.has_replaced |= plain != done
+        return plain, unknown
 
     def _is_unknown(self, name: str, fields: Mapping[str, Any]) -> bool:
         if name in {"categories", "category_ids"}:
@@ -121,7 +125,7 @@ def _stock(fields: Mapping[str, Any]) -> dict[str, Any]:
         done |= {name: fields[name] for name in ("tracks_stock", "in_stock") if name in fields}
     if fields.get("can_be_ordered") and not fields.get("in_stock"):
         done["can_be_ordered"] = True
-    elif "stock" not in done and "in_stock" not in done and "can_be_ordered" in fields:
+    elif not done and "can_be_ordered" in fields:
         done["can_be_ordered"] = fields["can_be_ordered"]
     return done
 

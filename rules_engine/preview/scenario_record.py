@@ -130,6 +130,8 @@ class _Recorder:
         others = len(stored.subjects) - 1
         if others > 0:
             self.notes.append(f"The delivery names {others + 1} products or categories; this is {ref}.")
+        if wanted.has_replaced:
+            self.notes.append("What looked personal or secret was replaced, also where the rule may look at it.")
         if wanted.looks_at_raw:
             self.notes.append(f"The rule looks at {ref.kind}.raw, the shop's own object, which is not written down.")
         if not facts.known.is_exact:

@@ -75,7 +75,7 @@ def _actual(scenario: Scenario, ran: Run) -> list[Line]:
     lines: list[Line] = []
     for line, products in by_line.items():
         rounds = max(Counter(products).values())
-        is_whole = line == (str(ActionKind.REMOVE_FROM_CATEGORY), id_) and ran.members <= set(products)
+        is_whole = line == (str(ActionKind.REMOVE_FROM_CATEGORY), id_)  # its rule takes all out, or none
         lines += [(str(EffectKind.EMPTY_CATEGORY), "") if is_whole else line] * rounds
     return lines
 
