@@ -117,3 +117,17 @@ def test_what_an_expression_does_not_mention_does_not_change_what_it_yields(
 
 def test_a_compiled_expression_is_the_librarys_own() -> None:
     assert compiled("product.stock > `1`").parsed == jmespath.compile("product.stock > `1`").parsed
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ("[@][?product.stock > `1`] | length(@) > `0`", {"product.stock"}),
+        ("map(&stock, [product])[0] == `1`", {"product", "product.stock"}),
+        ("max_by([product], &price).stock == `1`", {"product", "product.price", "product.stock"}),
+        ("{a: {b: before}}.a.b.stock == `1`", {"before"}),
+        ("product | stock > `1`", {"product.stock"}),
+    ],
+)
+def test_a_field_is_found_through_filters_functions_and_pipes(text: str, fields: set[str]) -> None:
+    assert fields <= fields_in(text)

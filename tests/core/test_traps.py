@@ -186,6 +186,8 @@ CORRECTED = [
     # Unlike kinds.
     ("product.price == '9.99'", "jmespath-compare", "product.price == `9.99`"),
     ("'5' < product.price", "jmespath-compare", "`5` < product.price"),
+    ("'123' < product.sku", "jmespath-compare", "to_number(product.sku) > `123`"),
+    ('contains(product.raw.sizes, "XL")', "jmespath-bare-word", "contains(product.raw.sizes, 'XL')"),
     ("product.sku == `123`", "jmespath-compare", "product.sku == '123'"),
     ("product.sku > `123`", "jmespath-compare", "to_number(product.sku) > `123`"),
     ("product.sku > '123'", "jmespath-compare", "to_number(product.sku) > `123`"),
@@ -391,11 +393,24 @@ def product(stock: int, *, is_sold: bool, words: list[str]) -> dict[str, Any]:
     """A product of which all is known and nothing is empty."""
     text = words[0]
     return {
-        "id": "1", "sku": text, "name": text, "brand": text, "brand_id": "7", "stock": stock, "tracks_stock": True,
+        "id": "1",
+        "sku": text,
+        "name": text,
+        "brand": text,
+        "brand_id": "7",
+        "stock": stock,
+        "tracks_stock": True,
         **dict.fromkeys(("in_stock", "can_be_ordered", "published", "on_sale"), is_sold),
-        "price": 1.5, "compare_at_price": 3, "currency": "EUR", "categories": words, "category_ids": ["5"],
-        "tags": words, "attributes": {"Size": "42"}, "created_at": "2026-01-01T00:00:00+00:00",
-        "updated_at": "2026-01-01T00:00:00+00:00", "raw": {"a": 1},
+        "price": 1.5,
+        "compare_at_price": 3,
+        "currency": "EUR",
+        "categories": words,
+        "category_ids": ["5"],
+        "tags": words,
+        "attributes": {"Size": "42"},
+        "created_at": "2026-01-01T00:00:00+00:00",
+        "updated_at": "2026-01-01T00:00:00+00:00",
+        "raw": {"a": 1},
         "variants": [{"id": "2", "sku": text, "stock": stock, "in_stock": is_sold, "price": 1.5}],
     }
 
