@@ -94,7 +94,7 @@ class BoundedInterpreter(TreeInterpreter):
         base = self.visit(node["children"][0], value)
         if isinstance(base, list):
             self._budget.spend(sum(len(item) if isinstance(item, list) else 1 for item in base))
-        known = {"type": "literal", "value": base, "children": []}
+        known: Any = {"type": "literal", "value": base, "children": []}
         return super().visit_flatten({**node, "children": [known]}, value)
 
     def visit_slice(self, node: Any, value: Any) -> Any:
