@@ -94,8 +94,8 @@ class BoundedInterpreter(TreeInterpreter):
         base = self.visit(node["children"][0], value)
         if isinstance(base, list):
             self._budget.spend(sum(len(item) if isinstance(item, list) else 1 for item in base))
-        known: Any = {"type": "literal", "value": base, "children": []}
-        return super().visit_flatten({**node, "children": [known]}, value)
+        known: Any = {**node, "children": [{"type": "literal", "value": base, "children": []}]}
+        return super().visit_flatten(known, value)
 
     def visit_slice(self, node: Any, value: Any) -> Any:
         """A part of a list."""
