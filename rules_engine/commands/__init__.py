@@ -8,7 +8,7 @@ import typer
 
 from rules_engine import __version__
 
-from . import dead_letters, demo, plan, record, repair, rules, serve, test, why
+from . import dead_letters, demo, plan, record, repair, rules, schema, serve, test, why
 
 app = typer.Typer(
     name="rules-engine",
@@ -61,6 +61,7 @@ app.command(rich_help_panel=RULES, epilog=_example("check --format github"))(rul
 app.command(rich_help_panel=RULES, epilog=_example("plan --against main"))(plan.plan)
 app.command(rich_help_panel=RULES, epilog=_example("why LAPTOP-15 --store web"))(why.why)
 app.command("test", rich_help_panel=RULES, epilog=_example("test --junit report.xml"))(test.play_tests)
+app.command(rich_help_panel=RULES, epilog=_example("schema --write"))(schema.schema)
 app.command("record", rich_help_panel=RULES, epilog=_example("record c11e0ef384be48d7b764e9dcc6c40a25 --write"))(
     record.record_delivery
 )

@@ -21,6 +21,9 @@ UNITS = tuple(f"{unit}s" for unit in _UNITS)
 """The units of a span, as a message lists them. Months and years have no fixed length."""
 
 _SHORT = {"s": "second", "sec": "second", "min": "minute", "h": "hour", "hr": "hour", "d": "day", "w": "week"}
+UNIT_WORDS = (*_UNITS, *UNITS, *_SHORT)
+"""Every word for a unit that is read, without regard to capitals."""
+
 _PART = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*([A-Za-z]+)")
 _SPAN = re.compile(rf"{_PART.pattern}(?:(?:\s*,\s*|\s+and\s+|\s+){_PART.pattern})*")
 LONGEST = timedelta(days=3660)

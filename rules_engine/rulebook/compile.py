@@ -18,7 +18,8 @@ from .scenarios import Scenarios
 from .vendor import VendorSpec
 from .yaml import MapNode, Node, ScalarNode, read_yaml
 
-_KEYS = ("meanings", "rules", "tests")
+KEYS = ("meanings", "rules", "tests")
+"""The keys of a rule file."""
 
 
 def compile_rulebook(
@@ -98,8 +99,8 @@ def _rules(files: Sequence[MapNode], rules: Rules, report: Report) -> list[Rule]
         for key, _ in file:
             if key.text == "limits":
                 refuse_not_yet(report, key)
-            elif key.text not in _KEYS:
-                report.unknown(key, "unknown-key", "a rule file has no key", _KEYS)
+            elif key.text not in KEYS:
+                report.unknown(key, "unknown-key", "a rule file has no key", KEYS)
         for key, value in _section(file, "rules", report):
             other = first.setdefault(RuleCode(key.text), key)
             if other is not key:

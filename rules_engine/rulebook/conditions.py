@@ -313,6 +313,8 @@ class Conditions:
                 return None
             return None if flag is None else Built(Transition(field, word), moments)
         blank = emptiness(value) if word in {Change.BECOMES, Change.WAS} else None
+        if blank is not None and not check_word(self._report, at, Word.EMPTY, kind, field):
+            return None  # true or false is never empty
         if blank is None and kind in {FieldType.NAMES, FieldType.IDS, FieldType.OBJECTS}:
             said = f"a list becomes `empty` or `not_empty`; {field} is {kind.value}"
             self._report.error(value.place, "word-does-not-fit", said, "to watch one name: `contains:` alone")

@@ -35,7 +35,7 @@ _TAKING_OUT = frozenset({EffectKind.REMOVE_FROM_CATEGORY, EffectKind.EMPTY_CATEG
 _OF_ACTIONS = frozenset(KEYS) - {"must_last", "if_no_category_is_left"}
 """What holds back changes in the shop only; `if_no_category_is_left` has a sentence of its own."""
 
-_OF_A_STRETCH = {
+OF_A_STRETCH = {
     "must_last": "a moment does not last",
     "insist": "a moment holds nothing that a person could put back",
     "flap_limit": "a moment takes nothing and gives nothing back",
@@ -84,8 +84,8 @@ class GuardReader:
         """Report guards of a stretch under a moment, and guards of actions where the rule only tells somebody."""
         for key, _ in node:
             name = key.text
-            if name in _OF_A_STRETCH and trigger is Trigger.AS_SOON_AS:
-                said = f"`{name}` says nothing under `as_soon_as`: {_OF_A_STRETCH[name]}"
+            if name in OF_A_STRETCH and trigger is Trigger.AS_SOON_AS:
+                said = f"`{name}` says nothing under `as_soon_as`: {OF_A_STRETCH[name]}"
                 advice = f"leave `{name}` out, or write the rule with `while:`"
                 self._report.error(key.place, "needless-key", said, advice)
             elif name in _OF_ACTIONS and effects is not None and not effects:

@@ -12,13 +12,15 @@ from rules_engine.core.words import read_time
 from .report import Report
 from .yaml import ListNode, MapNode, Node, ScalarNode
 
-_VARIANT: Mapping[str, FieldType] = {
+VARIANT: Mapping[str, FieldType] = {
     "id": FieldType.ID,
     "sku": FieldType.TEXT,
     "stock": FieldType.NUMBER,
     "in_stock": FieldType.FLAG,
     "price": FieldType.NUMBER,
 }
+"""The fields of a variant."""
+
 _LISTS = {FieldType.NAMES, FieldType.IDS}
 
 
@@ -160,7 +162,7 @@ def _texts(report: Report, node: Node, name: str) -> list[str]:
 
 def _variants(report: Report, node: Node) -> list[dict[str, Any]]:
     items = node.items if isinstance(node, ListNode) else (None,)
-    found = [_fields(report, item, _VARIANT, "variant") if isinstance(item, MapNode) else None for item in items]
+    found = [_fields(report, item, VARIANT, "variant") if isinstance(item, MapNode) else None for item in items]
     if not all(isinstance(item, MapNode) for item in items):
         report.error(
             node.place, "wrong-shape", "`variants` is a list of maps", "write `variants: [{sku: A-1, stock: 3}]`"

@@ -22,7 +22,9 @@ from .report import Report
 from .vendor import VendorSpec
 from .yaml import ListNode, MapNode, Node, ScalarNode, read_yaml
 
-_KEYS = ("stores", "notify")
+KEYS = ("stores", "notify")
+"""The keys of stores.yaml."""
+
 _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 Plain = str | bool | None | list[Any] | dict[str, Any]
@@ -66,8 +68,8 @@ class _Loader:
         stores = root.get("stores") if isinstance(root, MapNode) else None
         if isinstance(root, MapNode):
             for key, _ in root:
-                if key.text not in _KEYS:
-                    self._report.unknown(key, "unknown-key", "stores.yaml has no key", _KEYS)
+                if key.text not in KEYS:
+                    self._report.unknown(key, "unknown-key", "stores.yaml has no key", KEYS)
         if not isinstance(stores, MapNode) or not stores.entries:
             said = "there are no stores here"
             advice = "write `stores:` and below it, for each store, its name and its `vendor:`"

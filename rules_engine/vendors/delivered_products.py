@@ -42,7 +42,10 @@ class DeliveredSettings(StoreSettings):
 
     base_url: str
     webhook_secret: RotatingSecrets
-    fields: Mapping[str, str] = Field(default_factory=dict)
+    fields: Mapping[str, str] = Field(
+        default_factory=dict,
+        json_schema_extra=lambda schema: schema.update(propertyNames={"enum": [*sorted(MAPPABLE)]}),
+    )
 
     @property
     def webhook_secrets(self) -> tuple[str, ...]:
@@ -259,5 +262,5 @@ FIT: Mapping[str, Callable[[object, tzinfo], object]] = {
 }
 """What the value of a field must be: each raises `ValueError` for what does not fit. Brands are read by `_brand`."""
 
-MAPPABLE = FIT.keys() | {"brand", "brand_id"}
+MAPPABLE: frozenset[str] = frozenset(FIT) | {"brand", "brand_id"}
 """The fields that `fields:` may map."""

@@ -10,7 +10,8 @@ from typing import Annotated, ClassVar, Self
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 
 from rules_engine.core.action import (
     Action,
@@ -53,6 +54,11 @@ BATCH = 50  # Zid's documentation: the most items of a bulk call; inferred for `
 PRODUCTS, CATEGORIES = "/v1/products/", "/v1/managers/store/categories"
 NO_STAMP = timedelta(seconds=60)  # two equal bodies without `updated_at` may be two changes, when they are far apart
 MEMBERSHIPS = frozenset({ActionKind.ADD_TO_CATEGORY, ActionKind.REMOVE_FROM_CATEGORY})
+QUERY_TOKEN: JsonDict = {
+    "required": ["webhook_token", "allow_query_token"],
+    "properties": {"allow_query_token": {"const": True}},
+}
+"""What a store needs where no password guards its door, as editors are told."""
 
 
 class ZidStore(StoreSettings):
@@ -61,6 +67,8 @@ class ZidStore(StoreSettings):
     Zid signs nothing. A webhook's subscription holds a user name and password, which come back as HTTP Basic. A token
     in the URL's query (`?token=`) is taken only with `allow_query_token`, because hosts log queries.
     """
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["webhook_password"]}, QUERY_TOKEN]})
 
     store_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
     authorization: Secret

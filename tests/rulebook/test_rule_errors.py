@@ -76,6 +76,7 @@ CONDITIONS = [
     ("word-does-not-fit", condition("{product.categories: Featured}"), 3, "product.categories", "`contains: …`"),
     ("word-does-not-fit", moment("{product.tags: {becomes: sale}}"), 3, "sale", "`contains:` alone"),
     ("word-does-not-fit", moment("{product.raw.x: {changes: true}}"), 3, "changes", "watch a field"),
+    ("word-does-not-fit", moment("{product.published: {becomes: empty}}"), 3, "becomes", "it takes: "),
     ("wrong-type", condition("{product.stock: five}"), 3, "five", "in digits"),
     ("wrong-type", condition('{product.stock: {at_most: "0"}}'), 3, '"0"', "remove the quotes"),
     ("wrong-type", condition("{product.published: NO}"), 3, "NO", "true or false"),
