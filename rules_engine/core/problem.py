@@ -43,7 +43,8 @@ class Problem:
         if self.source:
             number = str(self.place.line).rjust(5)
             lines.append(f"{number} | {self.source}")
-            lines.append(f"      | {' ' * (self.place.column - 1)}{'^' * max(1, self.place.length)}")
+            indent = "".join("\t" if sign == "\t" else " " for sign in self.source[: self.place.column - 1])
+            lines.append(f"      | {indent.ljust(self.place.column - 1)}{'^' * max(1, self.place.length)}")
         if self.help:
             lines.append(f"   help: {self.help}   [{self.code}]")
         return "\n".join(lines)

@@ -18,6 +18,8 @@ MOST_PROBLEMS = 100
 
 _BREAK = re.compile(r"\r\n|[\r\n\x85\u2028\u2029]")
 _LONGEST_LINE = 300
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""What a terminal would obey rather than show."""
 
 Mask = Callable[[int, str], str]
 """What of a line may be shown, given its number (from 1) and text."""
@@ -49,6 +51,11 @@ class Report:
     def change_mask(self, path: str, mask: Mask) -> None:
         """Show the file's lines through another mask from now on."""
         self._files[path].mask = mask
+
+    def open_lines(self, path: str) -> list[str] | None:
+        """The lines of a file, where messages may quote them; None where they may hold secrets."""
+        file = self._files.get(path)
+        return file.lines if file is not None and file.mask is _show_whole else None
 
     def error(self, place: Place, code: str, message: str, advice: str = "", near: Iterable[str] = ()) -> None:
         """Note an error. With `near`, the known words: `message` ends in the unknown one, and the advice is a guess."""
@@ -134,7 +141,7 @@ class Report:
         if not 1 <= place.line <= len(file.lines):
             return ""
         line = file.lines[place.line - 1]
-        return file.mask(place.line, line) if len(line) <= _LONGEST_LINE else ""
+        return _CONTROL.sub("\ufffd", file.mask(place.line, line)) if len(line) <= _LONGEST_LINE else ""
 
 
 def _short(text: str) -> str:

@@ -25,6 +25,8 @@ from ruamel.yaml.reader import ReaderError
 from rules_engine.core.problem import Place
 from rules_engine.core.words import Written
 
+from .syntax import find_slip, plain_words
+
 if TYPE_CHECKING:
     from .report import Report
 
@@ -119,6 +121,12 @@ def _report_tabs(text: str, path: str, report: Report) -> bool:
     return found
 
 
+_CURLED = re.compile("[\u201c\u201d\u201e\u2018\u2019\u201a][^\u201c-\u201f\u2018-\u201b]+[\u201c\u201d\u2018\u2019]")
+_LONGEST_QUOTED = 1000
+_HIDDEN = re.compile("[\u00a0\u00ad\u200b\u202f\u2060\ufeff]")
+"""Blanks that do not break, and signs without width; not those that Arabic and Persian need."""
+
+
 class _StopReadingError(Exception):
     """The rest of the file would not mean anything; the reason is reported."""
 
@@ -146,8 +154,10 @@ class _Reader:
         self._open: list[_Open] = []
         self._root: Node | None = None
         self._documents = 0
+        self._text = ""
 
     def read(self, text: str) -> Node | None:
+        self._text = text
         try:
             for event in YAML(typ="safe", pure=True).parse(text):
                 self._take(event)
@@ -171,9 +181,8 @@ class _Reader:
         if isinstance(event, DocumentStartEvent):
             self._start_document(event)
         elif isinstance(event, AliasEvent):
-            self._refuse(
-                event, "alias", "an alias (`*…`) repeats another place", "text that begins with * needs quotes"
-            )
+            said = "a text that begins with `*` needs quotes: YAML takes it for an alias, which repeats another place"
+            self._mark(event, "alias", said, "as an alias write out here what stands in the other place")
             raise _StopReadingError
         elif isinstance(event, ScalarEvent):
             self._check_marks(event)
@@ -186,11 +195,17 @@ class _Reader:
     def _start_document(self, event: DocumentStartEvent) -> None:
         self._documents += 1
         if self._documents > 1:
-            self._refuse(event, "several-documents", "a second document begins here", "use one file for each")
+            said = "a line of dashes begins another document, and a file is one"
+            self._refuse(
+                event, "several-documents", said, "remove this line; all rules of a file stand below one `rules:`"
+            )
             raise _StopReadingError
         if event.version or event.tags:
             said = "a directive (`%…`) changes how the file is read"
-            self._refuse(event, "directive", said, "remove it; files are YAML 1.2")
+            lines = self._text.splitlines()
+            number = next((at for at, line in enumerate(lines, start=1) if line.startswith("%")), 1)
+            place = Place(self._path, number, 1)
+            self._report.error(place, "directive", said, "remove this line; files are YAML 1.2")
 
     def _start(self, event: MappingStartEvent | SequenceStartEvent) -> None:
         is_map = isinstance(event, MappingStartEvent)
@@ -207,9 +222,27 @@ class _Reader:
     def _check_marks(self, event: ScalarEvent | MappingStartEvent | SequenceStartEvent) -> None:
         """Names are not shown: what stands there may be a secret that was written without quotes."""
         if event.anchor is not None:
-            self._refuse(event, "anchor", "an anchor (`&…`) names this place", "text that begins with & needs quotes")
+            said = "a text that begins with `&` needs quotes: YAML takes it for an anchor, a name for this place"
+            self._mark(event, "anchor", said, "as an anchor leave it out")
         if event.tag is not None:
-            self._refuse(event, "tag", "a tag (`!…`) stands here", "text that begins with ! needs quotes")
+            said = (
+                "a text that begins with `!` needs quotes: YAML takes it for a tag, which says what kind of value it is"
+            )
+            self._mark(event, "tag", said, "as a tag leave it out")
+
+    def _mark(self, event: Event, code: str, message: str, otherwise: str) -> None:
+        """Refuse a mark of YAML, with the whole line corrected where it may be quoted."""
+        place, lines = self._place(event), self._report.open_lines(self._path)
+        word, advice = "", "put it in quotes"
+        if lines is not None and place.line <= len(lines):
+            line = lines[place.line - 1].rstrip()
+            rest = line[place.column - 1 :]
+            word = re.split(r"[\s,\]}]", rest, maxsplit=1)[0]
+            before = line[: place.column - 1].lstrip(" -")
+            is_text = code != "anchor" or not re.match(r"\S+\s*[\[{]|\S+$", rest)
+            if before.endswith(": ") and not before.startswith("<<") and not set("[{") & set(before) and is_text:
+                advice = f'write `{before}"{rest}"`'
+        self._report.error(replace(place, length=max(1, len(word))), code, message, f"{advice}; {otherwise}")
 
     def _add(self, node: Node) -> None:
         if not self._open:
@@ -219,16 +252,29 @@ class _Reader:
         if not parent.is_map:
             parent.items.append(node)
         elif parent.key is None and isinstance(node, ScalarNode):
+            self._check_key(node)
             parent.key = node
             first = parent.keys.setdefault(node.text, node)
             parent.is_skipping = first is not node
             if parent.is_skipping:
                 said = f'"{node.text[:60]}" stands twice in this map; first in line {first.place.line}'
-                self._report.error(node.place, "doubled-key", said, "keep one of them")
+                self._report.error(node.place, "doubled-key", said, "keep one of them, or join what stands below them")
         elif parent.key is not None:
             if not parent.is_skipping:
                 parent.entries.append((parent.key, _beside(parent.key, node)))
             parent.key = None
+
+    def _check_key(self, key: ScalarNode) -> None:
+        """A key with a sign in it that nobody sees is none that is known, and looks like one."""
+        hidden = _HIDDEN.search(key.text)
+        if hidden is None:
+            return
+        before = len(key.text) - len(key.text.lstrip()) if key.is_plain and key.place.length > 1 else 0
+        place = replace(key.place, column=key.place.column + before, length=max(1, key.place.length - before))
+        where = "before" if hidden.end() <= before else "in"
+        said = f"{where} this word stands a sign that cannot be seen, as texts from web pages and e-mails have them"
+        self._report.error(place, "bad-character", said, "delete this line and type it anew")
+        raise _StopReadingError
 
     def _scalar(self, event: ScalarEvent) -> ScalarNode:
         start, end = event.start_mark, event.end_mark
@@ -236,7 +282,14 @@ class _Reader:
         length = max(1, end.column - start.column) if is_one_line else 1
         place = Place(self._path, start.line + 1, start.column + 1, length)
         is_plain = event.style is None or event.style == ""
-        return ScalarNode(event.value, is_plain, place, end.line + 1, end.column + 1)
+        text = event.value
+        if is_plain and len(text) <= _LONGEST_QUOTED and _CURLED.fullmatch(text):
+            is_plain, text = False, text[1:-1]
+            said = "these curly quotes, as mail programs and Word write them, would be part of the text"
+            is_open = self._report.open_lines(self._path) is not None
+            advice = f'write `"{text}"`' if is_open else "write straight quotes, or none"
+            self._report.error(place if is_open else replace(place, length=1), "curly-quotes", said, advice)
+        return ScalarNode(text, is_plain, place, end.line + 1, end.column + 1)
 
     def _place(self, event: Event) -> Place:
         return Place(self._path, event.start_mark.line + 1, event.start_mark.column + 1)
@@ -245,9 +298,15 @@ class _Reader:
         self._report.error(self._place(event), code, message, advice)
 
     def _report_syntax(self, error: MarkedYAMLError) -> None:
+        lines = self._report.open_lines(self._path)
+        if lines is not None:
+            slip = find_slip(error, lines)
+            place = Place(self._path, slip.line, slip.column, slip.length)
+            self._report.error(place, "yaml-syntax", slip.message, slip.advice)
+            return
         mark = error.problem_mark or error.context_mark
         place = Place(self._path, mark.line + 1, mark.column + 1) if mark else Place(self._path, 1, 1)
-        said, advice = _plain_words(error.problem or "")
+        said, advice = plain_words(error.problem or "")
         self._report.error(place, "yaml-syntax", said, advice)
 
 
@@ -257,27 +316,6 @@ def _beside(key: ScalarNode, node: Node) -> Node:
         return node
     place = replace(key.place, line=key.last_line, column=key.last_column + 1, length=1)
     return replace(node, place=place, last_line=key.last_line, last_column=key.last_column + 1)
-
-
-_QUOTE = "put text in quotes if it has a `: `, a ` #`, or begins with a sign such as @, `, %, { or ["
-_SYNTAX = (
-    ("mapping values are not allowed", "a `:` cannot stand here", f"check the indentation of this line; {_QUOTE}"),
-    ("could not find expected ':'", "a `:` is missing after this key", "write `key: value`"),
-    ("expected <block end>", "the indentation does not fit the lines above", "align it with its neighbours"),
-    ("found character", "this sign cannot begin a text", _QUOTE),
-    ("found unexpected end of stream", "a quote is opened here and not closed", "close it"),
-    ("found unknown escape", "there is no such escape in double quotes", "use single quotes, or double the \\"),
-    ("expected ',' or", "a comma or a closing bracket is missing", "close the bracket, or put text in quotes"),
-    ("expected the node content", "something is missing here", "write a value"),
-    ("sequence entries are not allowed", "a list cannot begin here", "put the `-` on a line of its own"),
-)
-
-
-def _plain_words(problem: str) -> tuple[str, str]:
-    for start, said, advice in _SYNTAX:
-        if problem.startswith(start):
-            return said, advice
-    return "this cannot be read as YAML", _QUOTE
 
 
 def _line_and_column(text: str, position: int) -> tuple[int, int]:

@@ -1,7 +1,8 @@
 """Wrong rule files, one mistake each, and what their writers are told: wrong/NAME.yaml and beside it NAME.txt.
 
 Each is read as `rules/NAME.yaml` for the stores of wrong/stores.yaml; one named `stores-…` is read in the place of
-stores.yaml itself. NAME.fixed.yaml is the file after doing what the help says, and nothing is wrong with it.
+stores.yaml itself, and NAME.beside.yaml is another file of the same rulebook. NAME.fixed.yaml is the file after doing
+what the help says, and nothing is wrong with it.
 After a change of wording, write the expected texts anew, and read every difference:
 
     UPDATE_GOLDEN=1 .venv/bin/python -m pytest tests/rulebook/test_wrong_files.py
@@ -24,7 +25,7 @@ from rules_engine.rulebook import compile_rulebook, load_stores, read_text
 from rules_engine.vendors import VENDORS
 
 WRONG = Path(__file__).parent / "wrong"
-FILES = sorted(path for path in WRONG.glob("*.yaml") if path.name != "stores.yaml" and ".fixed." not in path.name)
+FILES = sorted(path for path in WRONG.glob("*.yaml") if "." not in path.stem and path.name != "stores.yaml")
 FIXED = sorted(WRONG.glob("*.fixed.yaml"))
 IS_UPDATE = bool(os.environ.get("UPDATE_GOLDEN")) and not os.environ.get("CI")
 
@@ -76,7 +77,10 @@ def problems_of(path: Path) -> tuple[Problem, ...]:
             return ()
         known = stores()
         told = [target.name for target in known.notify]
+        beside = path.with_name(f"{path.name.partition('.')[0]}.beside.yaml")
         texts = {shown: read_text(path, shown_as=shown)}
+        if beside.exists():
+            texts |= {"rules/a.yaml": read_text(beside)}
         return compile_rulebook(texts, stores=known.stores, vendors=VENDORS, notify=told).warnings
     except RulebookError as error:
         return tuple(error.problems)

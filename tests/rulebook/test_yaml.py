@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rules_engine.rulebook.masks import mask_all
 from rules_engine.rulebook.report import MOST_PROBLEMS, Report
 from rules_engine.rulebook.yaml import ListNode, MapNode, Node, ScalarNode, read_yaml
 
@@ -32,7 +33,7 @@ def value(text: str) -> object:
         ("anchor", "a: &a 1\n", 1, 4),
         ("tag", "a: !!python/object x\n", 1, 4),
         ("tag", "!t\na: 1\n", 1, 1),
-        ("directive", "%YAML 1.1\n---\na: 1\n", 2, 1),
+        ("directive", "%YAML 1.1\n---\na: 1\n", 1, 1),
         ("several-documents", "a: 1\n---\nb: 2\n", 2, 1),
         ("tab", "a:\n\tb: 1\n", 2, 1),
         ("doubled-key", "a: 1\nb: 2\na: 3\n", 3, 1),
@@ -41,8 +42,8 @@ def value(text: str) -> object:
         ("bad-character", "a: b\nc: \x00\n", 2, 4),
         ("too-deep", "a: " + "[" * 60 + "]" * 60, 1, 53),
         ("too-large", "a" * (1024 * 1024 + 1), 1, 1),
-        ("yaml-syntax", "a: b: c\n", 1, 5),
-        ("yaml-syntax", "a: [1, 2\n", 2, 1),
+        ("yaml-syntax", "a: b: c\n", 1, 4),
+        ("yaml-syntax", "a: [1, 2\n", 1, 4),
         ("yaml-syntax", "a: @home\n", 1, 4),
         ("yaml-syntax", 'a: "\\q"\n', 1, 6),
         ("yaml-syntax", "a:\n  - b\n c: d\n", 3, 2),
@@ -61,10 +62,34 @@ def test_an_alias_bomb_is_refused_before_it_grows() -> None:
     assert {problem.code for problem in report.problems} == {"anchor", "alias"}
 
 
-@pytest.mark.parametrize("text", ["a: *secret\n", "a: &secret 1\n", "a: !secret 1\n"])
-def test_names_of_anchors_are_not_repeated_because_they_may_be_passwords(text: str) -> None:
-    _, report = read(text)
-    assert "secret" not in report.problems[0].message + report.problems[0].help
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("a: *secret\n", "a: &secret 1\n", "a: !secret 1\n", "a: %secret\n", "a: b: secret\n", "a: 'b' secret\n"),
+        *("a: \u201csecret\u201d\n", "a: 'secret\n", "a: [secret\n", 'a: "\\secret"\n', "a=secret\nb: c\n"),
+    ],
+)
+def test_what_stands_in_a_file_with_passwords_is_not_repeated(text: str) -> None:
+    report = Report()
+    report.add_file("stores.yaml", text, mask_all)
+    read_yaml(text, path="stores.yaml", report=report)
+    first = report.problems[0]
+    assert "secret" not in first.render().replace("a=secret", "")
+    assert first.place.length == 1
+
+
+@pytest.mark.parametrize("sign", ["\u00a0", "\u200b", "\u00ad", "\ufeff"])
+def test_a_key_with_a_sign_that_nobody_sees_is_refused(sign: str) -> None:
+    _, report = read(f"a: 1\nsto{sign}ck: 2\n")
+    assert [(problem.code, problem.place.line) for problem in report.problems] == [("bad-character", 2)]
+
+
+def test_curly_quotes_that_are_part_of_a_text_may_be_meant() -> None:
+    assert read("a: \u201cSale\u201d products\nb: '\u201cSale\u201d'\n")[1].problems == ()
+
+
+def test_what_a_terminal_would_obey_is_not_shown() -> None:
+    assert read("a: b\nc: \x1b[2Jx\n")[1].problems[0].source == "c: \ufffd[2Jx"
 
 
 @pytest.mark.parametrize(
