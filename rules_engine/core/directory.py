@@ -6,17 +6,28 @@ import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from .explain import closest
 from .rule import Every, Identified, Named, Target, Under
 from .store import Names
 from .subject import Snapshot
 from .words import fold
 
+MOST_NAMED = 5
+"""Of categories that have one name, so many are shown with what to write for each."""
+
 
 @dataclass(frozen=True, slots=True)
 class Unresolved:
-    """A name that means nothing here, or more than one thing. `reason` is a sentence for the rule's author."""
+    """A name that means nothing here, or more than one thing: what is wrong, and what to write instead if known."""
 
-    reason: str
+    said: str
+    advice: str = ""
+    is_ambiguous: bool = False
+
+    @property
+    def reason(self) -> str:
+        """Both as a sentence for the rule's author."""
+        return f"{self.said}: {self.advice}" if self.advice else self.said
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +72,14 @@ class Directory:
             if target.id in self.gone:
                 return Unresolved(f"category {target.id} no longer exists")
             return target.id
-        wanted = fold(target.name)
-        for name, id_ in self.names.categories.items():
-            if fold(name) == wanted:
-                return id_
-        found = [entry.id for entry in self.categories.values() if wanted in map(fold, entry.names)]
-        if not found and "/" in target.name:
-            path = tuple(fold(part) for part in target.name.split("/"))
-            found = [id_ for id_ in self.categories if path in self._paths(id_)]
+        found = self._called(target.name)
         if len(found) == 1:
             return found[0]
-        if found:
-            paths = " or ".join(f'"{self.path(id_)}"' for id_ in found)
-            return Unresolved(
-                f'{len(found)} categories are called "{target.name}": write {paths}, or {{id: {found[0]}}}'
-            )
-        return Unresolved(f'no category "{target.name}"' + self._advice(target.name))
+        if not found:
+            return Unresolved(f'no category "{target.name}"', self._advice(target.name))
+        said = f'{len(found)} categories are called "{target.name}"'
+        shown = [self._unmistakable(id_) for id_ in found[:MOST_NAMED]]
+        return Unresolved(said, f"write {' or '.join(shown)}", is_ambiguous=True)
 
     def brand(self, target: Named | Identified) -> str | Unresolved:
         """The id of one brand, from the names of stores.yaml, or why there is none."""
@@ -87,7 +90,9 @@ class Directory:
                 return id_
         if self.brands_are_names:
             return target.name.strip()
-        return Unresolved(f'no brand "{target.name}": give its id under names/brands in stores.yaml')
+        near = closest(target.name, self.names.brands)
+        advice = f'did you mean "{near}" ({self.names.brands[near]})?' if near else ""
+        return Unresolved(f'no brand "{target.name}"', advice or "give its id under names/brands in stores.yaml")
 
     def targets(self, target: Target, member_of: Iterable[str]) -> tuple[str, ...] | Unresolved:
         """The ids of the categories that a rule's target means for a product in the categories `member_of`."""
@@ -125,6 +130,23 @@ class Directory:
         """The name that stores.yaml gives to a brand."""
         return next((name for name, known in self.names.brands.items() if known == id_), None)
 
+    def _called(self, name: str) -> list[str]:
+        """The ids of the categories that have this name or path; a name of stores.yaml comes before the shop's own."""
+        wanted = fold(name)
+        for known, id_ in self.names.categories.items():
+            if fold(known) == wanted:
+                return [id_]
+        found = [entry.id for entry in self.categories.values() if wanted in map(fold, entry.names)]
+        if not found and "/" in name:
+            path = tuple(fold(part) for part in name.split("/"))
+            found = [id_ for id_ in self.categories if path in self._paths(id_)]
+        return found
+
+    def _unmistakable(self, id_: str) -> str:
+        """What to write for a category so that no other is meant: its path, or its id where that has to be."""
+        path = self.path(id_)
+        return f'"{path}"' if self._called(path) == [id_] else f"{{id: {id_}}}"
+
     def _paths(self, id_: str) -> set[tuple[str, ...]]:
         ids = (*reversed(self.ancestors(id_)), id_)
         paths: set[tuple[str, ...]] = {()}
@@ -141,4 +163,4 @@ class Directory:
         if not close:
             return ""
         found, id_ = known[close[0]]
-        return f': did you mean "{found}" ({id_})?'
+        return f'did you mean "{found}" ({id_})?'

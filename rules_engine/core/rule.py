@@ -127,7 +127,8 @@ class Guards:
     `must_last` is how long the condition of a `while` rule has to hold before it takes. `at_most_every` is the least
     time between two times that the rule acts on one product. `flap_limit` is how often it takes one product within 24
     hours. `insists` takes again what a person put back. `hours` say when the rule may act, both ways. `fallbacks` are
-    the categories to which a product is added when the rule would leave it without any.
+    the categories to which a product is added when the rule would leave it without any; `fallback_places` says where
+    each of them stands.
     """
 
     must_last: timedelta | None = None
@@ -136,6 +137,7 @@ class Guards:
     insists: bool = False
     hours: Hours | None = None
     fallbacks: tuple[Named | Identified, ...] = ()
+    fallback_places: tuple[Place, ...] = field(default=(), compare=False)
 
 
 NO_GUARDS = Guards()
@@ -179,11 +181,24 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class FieldUse:
+    """A field that the condition of a rule looks at, and where: `product.stock`, `product.attributes.Shoe size`.
+
+    `via` is the meaning that it is in; the place is then where the rule names the meaning.
+    """
+
+    field: str
+    place: Place
+    via: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Rulebook:
     """All rules in rule order, with the texts that they were compiled from (path → text) and their hash.
 
     `warnings` are worth saying but refuse nothing. `left_out` says for a rule without `stores:` which stores it does
-    not run for, and why. `scenarios` are the tests that stand beside the rules.
+    not run for, and why. `scenarios` are the tests that stand beside the rules. `uses` says which fields each rule
+    looks at, also in `unless`.
     """
 
     hash: RulebookHash
@@ -192,6 +207,7 @@ class Rulebook:
     warnings: tuple[Problem, ...] = ()
     left_out: Mapping[RuleCode, Mapping[StoreAlias, str]] = field(default_factory=dict)
     scenarios: tuple[Scenario, ...] = ()
+    uses: Mapping[RuleCode, tuple[FieldUse, ...]] = field(default_factory=dict)
 
     def for_store(self, store: StoreAlias) -> tuple[Rule, ...]:
         """The rules that run for this store, in rule order."""

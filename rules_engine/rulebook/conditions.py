@@ -42,12 +42,16 @@ _EVENTS = ("created", "deleted")
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A field that a condition looks at, and where. `field` is empty for `happens`. `via` is the meaning it is in."""
+    """A field that a condition looks at, and where. `field` is empty for `happens`. `via` is the meaning it is in.
+
+    `path` is all of it where the field is only its beginning: `product.attributes.Shoe size`.
+    """
 
     field: str
     place: Place
     is_moment: bool = False
     via: str = ""
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +233,7 @@ class Conditions:
             if kind is None:
                 self._unknown_field(key, text, [f"{where.root}.{name}" for name in fields_below(where.root, about)])
                 return None
-            return kind, (Use(where.field, key.place, where.is_moment),)
+            return kind, (Use(where.field, key.place, where.is_moment, path=text),)
         if re.fullmatch(r"[\w. -]*", text):
             known = [f"{about or SubjectKind.PRODUCT}.{name}" for name in subject_fields(about)]
             self._unknown_field(key, text, known)

@@ -77,6 +77,7 @@ class GuardReader:
             insists=self._insists(node.get("insist")),
             hours=read_hours(self._report, node),
             fallbacks=_single(fallback.effect.targets) if fallback else (),
+            fallback_places=fallback.effect.places if fallback else (),
         )
         return PlacedGuards(guards, fallback)
 

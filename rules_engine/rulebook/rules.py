@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import TypeVar
 
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.fields import subject_fields
-from rules_engine.core.rule import Afterwards, Mode, Rule, RuleCode, Trigger
+from rules_engine.core.rule import Afterwards, FieldUse, Mode, Rule, RuleCode, Trigger
 from rules_engine.core.subject import SubjectKind
 
 from .conditions import Built, Conditions, Use
 from .effects import Do, Effects
+from .elsewhere import RULE_KEYS, VALUES, refuse_word
 from .fit import Fit, Needs
 from .guards import KEYS as GUARDS
 from .guards import NOT_YET, GuardReader, Renames, refuse_not_yet
@@ -45,11 +47,17 @@ class Rules:
         self._renames = Renames(report)
         self._left_out: dict[RuleCode, Mapping[StoreAlias, str]] = {}
         self._tested: dict[RuleCode, Tested] = {}
+        self._uses: dict[RuleCode, tuple[FieldUse, ...]] = {}
 
     @property
     def left_out(self) -> Mapping[RuleCode, Mapping[StoreAlias, str]]:
         """For each rule without `stores:`, the stores that it does not run for, and why."""
         return dict(self._left_out)
+
+    @property
+    def uses(self) -> Mapping[RuleCode, tuple[FieldUse, ...]]:
+        """The fields that each rule looks at, with their places."""
+        return dict(self._uses)
 
     @property
     def tested(self) -> tuple[Tested, ...]:
@@ -81,19 +89,16 @@ class Rules:
             return None
         if not isinstance(node, MapNode):
             advice = "write `while:` or `as_soon_as:`, and `do:`"
-            self._report.error(node.place, "wrong-shape", "a rule is a map", advice)
+            said = "a rule has keys of its own, in lines below its code that are indented further"
+            self._report.error(node.place, "wrong-shape", said, advice)
             return None
         return self._rule(code, node, order)
 
     def _rule(self, code: ScalarNode, node: MapNode, order: int) -> Rule | None:
-        for key, _ in node:
-            if key.text in NOT_YET:
-                refuse_not_yet(self._report, key)
-            elif key.text not in KEYS:
-                self._report.unknown(key, "unknown-key", "a rule has no key", KEYS)
+        meant = self._refuse_keys(node)
         about = self._about(node)
-        trigger = self._trigger(code, node)
-        do = self._do(code, node, about or SubjectKind.PRODUCT)
+        trigger = self._trigger(code, node, meant)
+        do = self._do(code, node, about or SubjectKind.PRODUCT, meant)
         conditions = [self._condition(node, key.text, about) for key, _ in node if key.text in set(Trigger)]
         condition = conditions[0] if conditions else None
         unless = self._condition(node, "unless", about)
@@ -107,9 +112,11 @@ class Rules:
         is_unless_wrong = node.key("unless") is not None and unless is None
         if about is None or trigger is None or do is None or condition is None or is_unless_wrong or mode is None:
             return None
-        if aliases is None and node.key("stores") is not None:
+        if (aliases is None and node.key("stores") is not None) or "stores" in meant:
             return None
         uses = (*condition.uses, *(unless.uses if unless else ()))
+        found = [FieldUse(use.path or use.field, use.place, use.via) for use in uses if use.field]
+        self._uses[RuleCode(code.text)] = tuple(dict.fromkeys(found))
         puts_back = trigger is Trigger.WHILE and afterwards is Afterwards.PUT_BACK
         says = node.key("afterwards") is not None
         needs = Needs(
@@ -156,18 +163,40 @@ class Rules:
             return None
         return self._one_of(value, "about", _ABOUT)
 
-    def _trigger(self, code: ScalarNode, node: MapNode) -> Trigger | None:
+    def _refuse_keys(self, node: MapNode) -> set[str]:
+        """Report the keys that a rule has not; those that are probably meant by them are not missing then."""
+        meant: set[str] = set()
+        for key, _ in node:
+            first = re.match(r"(\w+)\s*[{\[]", key.text)
+            if key.text in NOT_YET:
+                refuse_not_yet(self._report, key)
+            elif key.text not in KEYS and first is not None and first[1] in KEYS:
+                said, place = f"a `:` is missing after `{first[1]}`", replace(key.place, length=len(first[1]))
+                self._report.error(
+                    place, "unknown-key", said, f"write `{first[1]}: {key.text[first.end(1) :].strip()[0]}`"
+                )
+                meant.add(first[1])
+            elif key.text not in KEYS:
+                meant.add(refuse_word(self._report, key, "unknown-key", "a rule has no key", KEYS, RULE_KEYS))
+        return meant
+
+    def _trigger(self, code: ScalarNode, node: MapNode, meant: Container[str]) -> Trigger | None:
+        """When the rule acts. `meant` are keys that are there under other names, which is reported."""
         keys = [key for key, _ in node if key.text in set(Trigger)]
         if len(keys) == 1:
             return Trigger(keys[0].text)
+        if not keys and any(trigger in meant for trigger in Trigger):
+            return None
         said = "a rule begins with either `while` or `as_soon_as`, not both" if keys else "the rule does not say when"
         advice = "`while` for a stretch of time, `as_soon_as` for a moment"
         place = keys[1].place if keys else code.place
         self._report.error(place, "two-triggers" if keys else "missing-key", said, advice)
         return None
 
-    def _do(self, code: ScalarNode, node: MapNode, about: SubjectKind) -> Do | None:
+    def _do(self, code: ScalarNode, node: MapNode, about: SubjectKind, meant: Container[str]) -> Do | None:
         value = node.get("do")
+        if value is None and "do" in meant:
+            return None
         if value is None:
             self._report.error(code.place, "missing-key", "the rule does nothing", "write `do:` and a list of actions")
             return None
@@ -219,7 +248,8 @@ class Rules:
             return False
         if not isinstance(value, ScalarNode) or value.text != "act":
             said = "`first_sight` takes one word: act"
-            self._report.error(value.place, "unknown-value", said, "leave it out: the first sight is no moment")
+            advice = "write `first_sight: act`, or leave it out where the first sight is no moment"
+            self._report.error(value.place, "unknown-value", said, advice)
         elif trigger is Trigger.WHILE:
             said = "a `while` rule acts at first sight anyway"
             self._report.error(value.place, "needless-key", said, "leave `first_sight` out")
@@ -231,10 +261,12 @@ class Rules:
         if value is None:
             return None
         items = value.items if isinstance(value, ListNode) else (value,)
+        if not items or (isinstance(value, ScalarNode) and value.is_null):
+            said = "a store's name is missing here"
+            self._report.error(value.place, "missing-value", said, "name a store, or leave `stores` out")
+            return None
         found = [alias for item in items if (alias := self._alias(item))]
-        if not items:
-            self._report.error(value.place, "missing-value", "the list is empty", "name a store, or leave `stores` out")
-        return tuple(dict.fromkeys(found)) if items and len(found) == len(items) else None
+        return tuple(dict.fromkeys(found)) if len(found) == len(items) else None
 
     def _alias(self, node: Node) -> StoreAlias | None:
         if not isinstance(node, ScalarNode):
@@ -242,7 +274,18 @@ class Rules:
             return None
         if node.text in self._fit.aliases:
             return StoreAlias(node.text)
-        self._report.unknown(node, "unknown-store", "stores.yaml has no store", self._fit.aliases)
+        said, advice = "stores.yaml has no store", ""
+        several = re.split(r"\s*(?:,|;|&|\band\b)\s*", node.text.strip()[:300])
+        if node.text.strip().casefold() in {"all", "any", "every", "*", "all stores"}:
+            advice = "leave `stores` out: a rule runs for every store that can do it"
+        elif len(several) > 1 and set(several) <= set(self._fit.aliases):
+            advice = f"write `stores: [{', '.join(several)}]`"
+        else:
+            advice = self._fit.of_vendor(node.text)
+        if advice:
+            self._report.error(node.place, "unknown-store", f'{said} "{node.text[:60]}"', advice)
+        else:
+            self._report.unknown(node, "unknown-store", said, self._fit.aliases)
         return None
 
     def _formerly(self, code: ScalarNode, node: MapNode) -> tuple[RuleCode, ...]:
@@ -264,6 +307,10 @@ class Rules:
             return ""
         if isinstance(value, ScalarNode) and not value.is_null and value.text.strip():
             return value.text.strip()
+        if isinstance(value, ScalarNode):
+            said = "a text is missing here"
+            self._report.error(value.place, "missing-value", said, f"write it behind `{name}:`, or leave `{name}` out")
+            return ""
         self._report.error(value.place, "wrong-shape", f"`{name}` is a text", f"write `{name}: …`")
         return ""
 
@@ -272,7 +319,7 @@ class Rules:
             for word in known:
                 if node.text == word:
                     return word
-            self._report.unknown(node, "unknown-value", f"`{name}` cannot be", _texts(known))
+            refuse_word(self._report, node, "unknown-value", f"`{name}` cannot be", _texts(known), VALUES.get(name, {}))
             return None
         self._report.error(node.place, "wrong-shape", f"`{name}` takes one word", f"one of {', '.join(known)}")
         return None

@@ -23,6 +23,13 @@ def compile_scenarios(texts: Mapping[str, str], rulebook: Rulebook, *, stores: S
     """
     report = Report()
     scenarios = Scenarios(report, map(Tested.from_rule, rulebook.rules), stores, known=rulebook.scenarios)
+    found = read_test_files(texts, scenarios, report)
+    report.raise_if_any()
+    return tuple(found)
+
+
+def read_test_files(texts: Mapping[str, str], scenarios: Scenarios, report: Report) -> list[Scenario]:
+    """The tests of files that hold nothing else, in the order of the files; what is wrong is reported."""
     found: list[Scenario] = []
     for path in sorted(texts):
         report.add_file(path, texts[path])
@@ -36,8 +43,7 @@ def compile_scenarios(texts: Mapping[str, str], rulebook: Rulebook, *, stores: S
         elif node is not None:
             advice = "write `tests:` first, and below it a rule's code"
             report.error(node.place, "wrong-shape", "a file of tests has `tests:`", advice)
-    report.raise_if_any()
-    return tuple(found)
+    return found
 
 
 class Scenarios:
