@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from rules_engine.core.problem import Place
 from rules_engine.core.rule import Effect, EffectKind, Every, Identified, Named, Target, Under
 from rules_engine.core.subject import SubjectKind
 
+from .elsewhere import ACTIONS, refuse_word
 from .report import Report
 from .yaml import ListNode, MapNode, Node, ScalarNode
 
@@ -17,6 +19,7 @@ MEMBERSHIP_KINDS = CATEGORY_KINDS | {EffectKind.EMPTY_CATEGORY}
 NOTIFY = "notify"
 """The line of `do` that changes nothing in the shop: somebody is told."""
 _WITH_TARGET = CATEGORY_KINDS | {EffectKind.ASSIGN_BRAND}
+_ALONE = frozenset(EffectKind) - _WITH_TARGET
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +68,18 @@ class Effects:
         name = node.get("webhook") if isinstance(node, MapNode) and len(node.entries) == 1 else None
         if not isinstance(name, ScalarNode) or name.is_null or not name.text.strip():
             said = "`notify` says whom to tell"
-            self._report.error(node.place, "wrong-shape", said, "write `- notify: {webhook: NAME}`")
+            known = self._notify[0] if len(self._notify) == 1 else "NAME"
+            if isinstance(node, ScalarNode) and node.text.strip() in self._notify:
+                known = node.text.strip()
+            self._report.error(node.place, "wrong-shape", said, f"write `- notify: {{webhook: {known}}}`")
             return None
         if name.text.strip() in self._notify:
             return name.text.strip()
+        if "://" in name.text:
+            said = "a webhook's URL is a secret: stores.yaml gives it a name, and rules say the name"
+            advice = f"write one of: {', '.join(self._notify)}" if self._notify else "give it one below `notify:` there"
+            self._report.error(name.place, "unknown-webhook", said, advice)
+            return None
         advice = "write `notify: {NAME: ${VARIABLE}}` in stores.yaml"
         advice = advice if not self._notify else f"there are: {', '.join(self._notify)}"
         self._report.unknown(name, "unknown-webhook", "`notify` of stores.yaml has no", self._notify, advice)
@@ -84,7 +95,9 @@ class Effects:
                 return None
             return PlacedEffect(Effect(kind, place=node.place), node.place) if kind else None
         if not isinstance(node, MapNode) or len(node.entries) != 1:
-            self._report.error(node.place, "wrong-shape", "one action stands in each line of `do`", "write `- action`")
+            said = "each action stands in a line of its own, after `- `"
+            written = [f"`- {key.text[:60]}: …`" for key, _ in node] if isinstance(node, MapNode) else ["`- action`"]
+            self._report.error(node.place, "wrong-shape", said, f"write {' and '.join(written[:3])}")
             return None
         key, value = node.entries[0]
         kind = self._kind(key, about)
@@ -108,7 +121,7 @@ class Effects:
             )
             return None
         if node.text not in set(EffectKind):
-            self._report.unknown(node, "unknown-action", "there is no action", [*EffectKind, NOTIFY])
+            self._refuse_action(node)
             return None
         kind = EffectKind(node.text)
         if (kind is EffectKind.EMPTY_CATEGORY) == (about is SubjectKind.CATEGORY):
@@ -120,6 +133,24 @@ class Effects:
             advice = f"write `about: category`; or {advice}"
         self._report.error(node.place, "wrong-subject", said, advice)
         return None
+
+    def _refuse_action(self, node: ScalarNode) -> None:
+        """Report a word that is no action, with the line as it should be where that can be told."""
+        known, what = [*EffectKind, NOTIFY], "there is no action"
+        match = re.fullmatch(r"(?P<dash>[-\u2010-\u2015\u2022*]?\s*)(?P<word>\w+)(?P<rest>[\s(=].*)?", node.text[:300])
+        if match is None or match["word"] not in known or not (match["dash"] or match["rest"]):
+            refuse_word(self._report, node, "unknown-action", what, known, ACTIONS)
+        elif match["dash"]:
+            said = "an action stands behind a `-` and a blank"
+            said = said if match["dash"][0] == "-" else f"{said}, and this is the sign {match['dash'][0]}"
+            advice = f"write `- {match['word']}`" if match["word"] in _ALONE else f"write `- {match['word']}: …`"
+            self._report.error(node.place, "unknown-action", said, advice)
+        else:
+            target = match["rest"].strip(" ()=\"'")
+            advice = (
+                f"write `- {match['word']}: {target}`" if match["word"] not in _ALONE else f"write `- {match['word']}`"
+            )
+            self._report.error(node.place, "unknown-action", f'{what} "{node.text[:60]}"', advice)
 
     def _targets(self, node: Node, kind: EffectKind) -> tuple[tuple[Target, Place], ...] | None:
         is_list = isinstance(node, ListNode) and kind in CATEGORY_KINDS
@@ -144,8 +175,22 @@ class Effects:
                 return self._identified(value)
             if key.text == "under" and kind in CATEGORY_KINDS:
                 return self._under(value) if takes_out else self._only_for_taking_out(key, kind)
+            if key.text == "name" and isinstance(value, ScalarNode) and value.text.strip():
+                advice = f"write the name alone: `{kind}: {value.text.strip()[:60]}`"
+                self._report.error(key.place, "unknown-key", "a name needs no key here", advice)
+                return None
             words = ["id", "under"] if takes_out else ["id"]
             self._report.unknown(key, "unknown-key", "a target has no key", words)
+            return None
+        if isinstance(node, MapNode) and node.get("id") is not None:
+            said = "an id says all"
+            given = node.get("id")
+            shown = given.text.strip()[:60] if isinstance(given, ScalarNode) else "…"
+            self._report.error(node.place, "wrong-shape", said, f"write `{{id: {shown}}}` alone")
+            return None
+        if kind is EffectKind.ASSIGN_BRAND and isinstance(node, ListNode):
+            said = "a product has one brand, and this is a list"
+            self._report.error(node.place, "wrong-shape", said, f"write `{kind}: NAME`")
             return None
         wanted = "a name, {id: …}, {under: NAME}, a list of these, or all" if takes_out else "a name or {id: …}"
         self._report.error(node.place, "wrong-shape", f"`{kind}` does not take this", f"write {wanted}")
@@ -174,7 +219,14 @@ class Effects:
         elif isinstance(node, ScalarNode):
             inner = self._named(node)
         else:
-            self._report.error(node.place, "wrong-shape", "`under` takes one category", "write `{under: NAME}`")
+            names = (
+                [item.text.strip() for item in node.items if isinstance(item, ScalarNode)]
+                if isinstance(node, ListNode)
+                else []
+            )
+            each = ", ".join(f"{{under: {name[:60]}}}" for name in names[:5])
+            advice = f"write `[{each}]`" if len(names) > 1 else "write `{under: NAME}`"
+            self._report.error(node.place, "wrong-shape", "`under` takes one category", advice)
             return None
         return Under(inner) if inner else None
 

@@ -67,6 +67,12 @@ class Fit:
         """All stores, in the order of stores.yaml."""
         return tuple(self._stores)
 
+    def of_vendor(self, name: str) -> str:
+        """The advice for a rule that names a vendor in the place of a store, or nothing."""
+        names = {alias: {fold(spec.TITLE), self._stores[alias].settings.vendor} for alias, spec in self._specs.items()}
+        found = [alias for alias, called_so in names.items() if fold(name) in called_so]
+        return f"the store of that vendor is called {listed(found, 'or')}" if found else ""
+
     def named(self, needs: Needs, aliases: Sequence[StoreAlias]) -> tuple[StoreAlias, ...]:
         """The stores that the rule names; whatever stands in the way of one is an error."""
         for alias in aliases:
