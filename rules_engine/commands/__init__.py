@@ -8,7 +8,7 @@ import typer
 
 from rules_engine import __version__
 
-from . import dead_letters, demo, plan, record, repair, rules, schema, serve, test, why
+from . import check, dead_letters, demo, plan, record, repair, schema, serve, test, why
 
 app = typer.Typer(
     name="rules-engine",
@@ -57,7 +57,7 @@ app.command(rich_help_panel=RUNNING, epilog=_example("serve"))(serve.serve)
 app.command(rich_help_panel=RUNNING, epilog=_example("worker"))(serve.worker)
 app.command(rich_help_panel=RUNNING, epilog=_example("migrate"))(serve.migrate)
 app.command(rich_help_panel=RUNNING, epilog=_example("release --json"))(serve.release)
-app.command(rich_help_panel=RULES, epilog=_example("check --format github"))(rules.check)
+app.command(rich_help_panel=RULES, epilog=_example("check --format github"))(check.check)
 app.command(rich_help_panel=RULES, epilog=_example("plan --against main"))(plan.plan)
 app.command(rich_help_panel=RULES, epilog=_example("why LAPTOP-15 --store web"))(why.why)
 app.command("test", rich_help_panel=RULES, epilog=_example("test --junit report.xml"))(test.play_tests)

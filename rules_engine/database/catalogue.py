@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
 import sqlalchemy as sa
 
 from rules_engine.core.action import Aspect
@@ -14,8 +18,11 @@ from rules_engine.core.store import Capabilities, Store
 from rules_engine.core.subject import SubjectKind, SubjectRef, product
 
 from .ledger import categories
-from .rows import OPEN_ACTIONS, action_from_row
+from .rows import OPEN_ACTIONS, action_from_row, chunks
 from .tables import actions, episodes, holds, snapshots
+
+STEP = 100
+"""Subjects that are read at once by who may stop before the end."""
 
 
 def known_subjects(connection: sa.Connection, store: StoreAlias) -> list[SubjectRef]:
@@ -39,6 +46,27 @@ def _subjects(connection: sa.Connection, store: StoreAlias, kind: SubjectKind, *
         snapshots.c.store == store, snapshots.c.kind == kind.value, snapshots.c.is_gone.is_(is_gone)
     )
     return [SubjectRef(kind, id_) for id_ in connection.execute(query.order_by(snapshots.c.id)).scalars()]
+
+
+def newest_fields(
+    connection: sa.Connection, store: StoreAlias, kind: SubjectKind, *, since: datetime, limit: int
+) -> Iterator[Mapping[str, Any]]:
+    """The fields of the subjects that were seen since then and are not gone, at most `limit`, the newest first.
+
+    They are read in steps, so that who has seen enough can stop.
+    """
+    newest = sa.select(snapshots.c.id).where(
+        snapshots.c.store == store,
+        snapshots.c.kind == kind.value,
+        snapshots.c.is_gone.is_(False),
+        snapshots.c.seen_at >= since,
+    )
+    ids = connection.execute(newest.order_by(snapshots.c.seen_at.desc(), snapshots.c.id).limit(limit)).scalars().all()
+    for chunk in chunks(ids, STEP):
+        query = sa.select(snapshots.c.fields).where(
+            snapshots.c.store == store, snapshots.c.kind == kind.value, snapshots.c.id.in_(chunk)
+        )
+        yield from (fields for fields in connection.execute(query).scalars() if fields is not None)
 
 
 def load_directory(connection: sa.Connection, store: Store, capabilities: Capabilities) -> Directory:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,20 @@ rules:
     while: {product.stock: {at_most: 0}}
     do: [hide]
 """
+WRONG_TESTS = """\
+tests:
+  sold-out-leaves-featurd: []
+  sold-out-leaves-featured:
+    - name: it leaves, whatever that means
+      given: {product: {stock: 0}}
+"""
+GOOD_TESTS = """\
+tests:
+  sold-out-leaves-featured:
+    - name: what is there stays, said in a file of its own
+      given: {product: {stock: 3, categories: [Featured]}}
+      expect: nothing
+"""
 
 
 @pytest.fixture
@@ -36,11 +51,12 @@ def house(tmp_path: Path) -> House:
 def test_the_shipped_rules_are_fine(house: House) -> None:
     result = house.run("check")
     assert result.exit_code == 0
-    assert result.stdout == "5 rules in 3 files for 4 stores: no errors, no warnings.\n"
+    assert re.fullmatch(r"5 rules in 3 files( with \d+ tests)? for 4 stores: no errors, no warnings\.\n", result.stdout)
 
 
 def test_check_needs_no_environment_and_leaves_no_database(house: House) -> None:
-    house.environment = {"RULES": str(house.rules), "DYNO": "web.1", "PORT": "nonsense"}
+    house.environment = {"RULES": str(house.rules), "DYNO": "web.1", "PORT": "nonsense", "ALLOW_PRIVATE_HOSTS": "?"}
+    house.environment |= {"DATABASE_URL": f"sqlite:///{house.file}"}
     assert house.run("check").exit_code == 0
     assert sorted(path.name for path in house.folder.iterdir()) == ["rules"]
 
@@ -100,6 +116,48 @@ def test_warnings_alone_are_fine(house: House) -> None:
     assert result.exit_code == 0
     assert ": warning:" in result.stdout
     assert "no errors, 1 warning." in result.stdout
+
+
+def test_what_is_wrong_with_tests_comes_with_what_is_wrong_with_rules(house: House) -> None:
+    house.write("broken.yaml", BROKEN_RULES)
+    (house.rules / "tests").mkdir()
+    house.write("tests/featured.yaml", WRONG_TESTS)
+    found = [(Path(each["path"]).name, each["code"]) for each in house.run_json("check", code=1)["problems"]]
+    assert ("broken.yaml", "unknown-field") in found
+    assert [code for name, code in found if name == "featured.yaml"] == ["unknown-rule", "missing-key"]
+
+
+def test_wrong_tests_alone_refuse_the_files(house: House) -> None:
+    (house.rules / "tests").mkdir()
+    house.write("tests/featured.yaml", WRONG_TESTS)
+    result = house.run("check")
+    assert result.exit_code == 1
+    assert 'rules/tests/featured.yaml:2:3: error: there is no rule "sold-out-leaves-featurd"' in result.stdout
+    assert result.stdout.endswith("2 errors, no warnings: these files are refused.\n")
+
+
+def test_a_file_of_tests_that_cannot_be_read_hides_no_errors_of_the_rules(house: House) -> None:
+    house.write("broken.yaml", BROKEN_RULES)
+    (house.rules / "tests").mkdir()
+    (house.rules / "tests" / "old.yaml").write_bytes(b"tests: \xff")
+    codes = {problem["code"] for problem in house.run_json("check", code=1)["problems"]}
+    assert {"not-utf-8", "unknown-field"} <= codes
+
+
+def test_a_file_of_tests_that_cannot_be_read_refuses_sound_rules(house: House) -> None:
+    (house.rules / "tests").mkdir()
+    (house.rules / "tests" / "old.yaml").write_bytes(b"tests: \xff")
+    found = house.run_json("check", code=1)
+    assert found["valid"] is False
+    assert [problem["code"] for problem in found["problems"]] == ["not-utf-8"]
+
+
+def test_tests_in_files_of_their_own_are_counted_and_are_no_part_of_the_rulebook(house: House) -> None:
+    before = house.run_json("check")["rulebook"]
+    (house.rules / "tests").mkdir()
+    house.write("tests/featured.yaml", GOOD_TESTS)
+    assert re.search(r"5 rules in 3 files with \d+ tests? for 4 stores", house.run("check").stdout)
+    assert house.run_json("check")["rulebook"] == before
 
 
 def test_github_gets_one_annotation_for_each_problem_on_one_line(house: House) -> None:

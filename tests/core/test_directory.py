@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -59,6 +60,23 @@ def test_two_of_one_name_ask_for_the_path() -> None:
     assert '"Brands / Sale"' in said
 
 
+def test_what_no_path_tells_apart_is_told_apart_by_id() -> None:
+    at_the_top = {"1": CategoryEntry("1", ("Sale",), BRANDS), **DIRECTORY.categories}
+    said = reason(replace(DIRECTORY, categories=at_the_top).category(Named("Sale")))
+    assert said == f'2 categories are called "Sale": write "Brands / Sale" or {{id: {SALE}}}'
+
+
+@given(st.lists(st.tuples(st.sampled_from(["Sale", "Shoes"]), st.none() | st.sampled_from("123")), max_size=6))
+def test_what_is_to_be_written_for_one_of_several_means_just_that_one(tree: list[tuple[str, str | None]]) -> None:
+    entries = {str(at): CategoryEntry(str(at), (name,), parent) for at, (name, parent) in enumerate(tree, start=1)}
+    directory = Directory(entries)
+    found = directory.category(Named("Sale"))
+    if isinstance(found, Unresolved) and found.is_ambiguous:
+        paths = re.findall(r'"([^"]+)"', found.advice)
+        assert all(isinstance(directory.category(Named(path)), str) for path in paths)
+        assert found.advice.count(" or ") + 1 == min(5, sum(name == "Sale" for name, _ in tree))
+
+
 def test_an_unknown_name_comes_with_what_may_be_meant() -> None:
     assert (
         reason(DIRECTORY.category(Named("Featurd"))) == f'no category "Featurd": did you mean "Featured" ({FEATURED})?'
@@ -98,6 +116,7 @@ def test_a_brand_is_found_by_the_names_of_the_stores_file_only() -> None:
     assert DIRECTORY.brand(Named("acme")) == "a1"
     assert DIRECTORY.brand(Identified("x")) == "x"
     assert "stores.yaml" in reason(DIRECTORY.brand(Named("Initech")))
+    assert reason(DIRECTORY.brand(Named("Acmee"))) == 'no brand "Acmee": did you mean "Acme" (a1)?'
     assert DIRECTORY.brand_name("a1") == "Acme"
     assert DIRECTORY.brand_name("x") is None
 
