@@ -13,7 +13,19 @@ from rules_engine.core.words import Change, Word
 
 from . import schema_forms as forms
 from .schema_forms import of_form, one_or_more, whole
-from .schema_texts import ATTRIBUTE, BEFORE, EXPRESSION, FIELDS, GROUPS, HAPPENS, RAW, WORDS, Json, Said
+from .schema_texts import (
+    ATTRIBUTE,
+    BEFORE,
+    CATEGORY_GROUPS,
+    EXPRESSION,
+    FIELDS,
+    GROUPS,
+    HAPPENS,
+    RAW,
+    WORDS,
+    Json,
+    Said,
+)
 from .vocabulary import FITTING, ORDERS, SEVERAL
 
 _TEXTUAL = frozenset({FieldType.TEXT, FieldType.ID, FieldType.NAMES, FieldType.IDS, FieldType.ANY})
@@ -133,7 +145,8 @@ def _condition(about: SubjectKind | None, *, is_moment: bool) -> Json:
     itself = condition(about, is_moment=is_moment)
     several: Json = {"type": "array", "items": itself, "minItems": 1}
     expression: Json = {"type": "string", "pattern": r"\S", "maxLength": MAX_LENGTH}
-    properties = {name: said.with_(expression if name == "jmespath" else several) for name, said in GROUPS.items()}
+    groups = CATEGORY_GROUPS if about is SubjectKind.CATEGORY else GROUPS
+    properties = {name: said.with_(expression if name == "jmespath" else several) for name, said in groups.items()}
     if is_moment:
         properties["happens"] = HAPPENS.with_({"enum": list(HAPPENS.examples)})
     for name, _ in _fields(about, is_moment=is_moment):

@@ -12,10 +12,10 @@ from .effects import CATEGORY_KINDS, NOTIFY
 from .guards import MOST_TAKES, OF_A_STRETCH
 from .schema_conditions import condition
 from .schema_forms import TEXT, of_form, one_or_more, whole
-from .schema_texts import ACTIONS, FILE_KEYS, MEANING, RULE_KEYS, TARGETS, Json, Said
+from .schema_texts import ACTIONS, EXACT_ACTIONS, FILE_KEYS, MEANING, RULE_KEYS, TARGETS, Json, Said
 
 _SUBJECTS = (SubjectKind.PRODUCT, SubjectKind.CATEGORY)
-_CODE = of_form(forms.CODE)
+_CODE: Json = TEXT | {"pattern": whole(forms.CODE)}
 _TARGET: Json = {"$ref": "#/definitions/target"}
 _TARGETS_OUT: Json = {"$ref": "#/definitions/target-out"}
 
@@ -50,7 +50,7 @@ def lines(kinds: Iterable[EffectKind], *, is_exact: bool, notifies: bool = False
     alone: list[Json] = []
     with_target: dict[str, Json] = {}
     for kind in kinds:
-        said = ACTIONS[kind]
+        said = (EXACT_ACTIONS if is_exact else ACTIONS)[kind]
         if kind in CATEGORY_KINDS:
             takes_out = kind is EffectKind.REMOVE_FROM_CATEGORY and not is_exact
             one = _TARGETS_OUT if takes_out else _TARGET

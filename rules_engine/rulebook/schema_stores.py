@@ -94,7 +94,7 @@ def _plain(shape: Mapping[str, Any]) -> Json:
             names = shape.get("propertyNames", {}).get("enum")
             if names is None:
                 return {"type": "object", "additionalProperties": _PLAIN}
-            mapped = {name: {"description": said_of(f"product.{name}").text, **_PLAIN} for name in names}
+            mapped = {name: Said(said_of(f"product.{name}").text, (name,)).with_(_PLAIN) for name in names}
             return {"type": "object", "properties": mapped, "additionalProperties": False}
         case _:
             return {name: shape[name] for name in ("type", "minimum", "maximum", "enum") if name in shape}

@@ -17,7 +17,7 @@ from .schema_conditions import EXAMPLES, said_of, value
 from .schema_forms import TEXT, of_form, one_or_more
 from .schema_rules import kinds_of, lines, one_or_list
 from .schema_texts import Json, Said
-from .schema_texts_files import GIVEN_KEYS, LATER_AFTER, TEST_KEYS, TESTS, VARIANT_KEYS
+from .schema_texts_files import CATEGORY_GIVEN_KEYS, GIVEN_KEYS, LATER_AFTER, TEST_KEYS, TESTS, VARIANT_KEYS
 from .shown import VARIANT
 
 _LISTS = frozenset({FieldType.NAMES, FieldType.IDS})
@@ -75,23 +75,22 @@ def _of(about: SubjectKind) -> Iterator[tuple[str, Json]]:
 
 def _given(about: SubjectKind) -> Json:
     shown: Json = {"$ref": f"#/definitions/shown-{about}"}
+    said = CATEGORY_GIVEN_KEYS if about is SubjectKind.CATEGORY else GIVEN_KEYS
     seen = {
-        about.value: GIVEN_KEYS[about].with_({"allOf": [shown]}),
-        "event": GIVEN_KEYS["event"].with_({"enum": list(EVENTS)}),
-        "unknown": GIVEN_KEYS["unknown"].with_(one_or_more(_field_name(about))),
+        about.value: said[about].with_({"allOf": [shown]}),
+        "event": said["event"].with_({"enum": list(EVENTS)}),
+        "unknown": said["unknown"].with_(one_or_more(_field_name(about))),
     }
     later = _map({"after": LATER_AFTER.with_(of_form(forms.SPAN)), **seen})
     held = lines(kinds_of(about), is_exact=True)
     keys = seen | {
-        "before": GIVEN_KEYS["before"].with_({"allOf": [shown]}),
-        "held": GIVEN_KEYS["held"].with_({"anyOf": [held, {"type": "array", "items": held}]}),
-        "then": GIVEN_KEYS["then"].with_(
-            {"anyOf": [later, {"type": "array", "items": later, "maxItems": MOST_SIGHTINGS}]}
-        ),
+        "before": said["before"].with_({"allOf": [shown]}),
+        "held": said["held"].with_({"anyOf": [held, {"type": "array", "items": held}]}),
+        "then": said["then"].with_({"anyOf": [later, {"type": "array", "items": later, "maxItems": MOST_SIGHTINGS}]}),
     }
     if about is SubjectKind.CATEGORY:
         members: Json = {"type": "array", "items": TEXT, "uniqueItems": True, "maxItems": MOST_MEMBERS}
-        keys["products"] = GIVEN_KEYS["products"].with_(members)
+        keys["products"] = said["products"].with_(members)
     return _map(keys) | {"required": [about.value]}
 
 

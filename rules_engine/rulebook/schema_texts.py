@@ -124,6 +124,17 @@ GROUPS: Mapping[str, Said] = {
     ),
 }
 
+CATEGORY_GROUPS: Mapping[str, Said] = {
+    name: Said(GROUPS[name].text, examples)
+    for name, examples in {
+        "all": ([{"category.published": True}, {"category.product_count": {"less_than": 4}}],),
+        "any": ([{"category.published": False}, {"category.product_count": 0}],),
+        "none": ([{"category.name": "Featured"}],),
+        "jmespath": ("category.product_count > `3`",),
+    }.items()
+}
+"""The same in rules about categories."""
+
 HAPPENS = Said("What arrived: the product or category was `created` or `deleted`.", ("created", "deleted"))
 
 MEANING = "A condition: fields and what they have to be, all of them; or the name of a meaning."
@@ -228,6 +239,15 @@ ACTIONS: Mapping[str, Said] = {
     ),
     "notify": Said("Tell somebody what the rule did: a name below `notify:` in stores.yaml.", ({"webhook": "floor"},)),
 }
+
+EXACT_ACTIONS: Mapping[str, Said] = {
+    **ACTIONS,
+    "remove_from_category": Said(
+        "Take the product out of a category: its name, its path, `{id: …}`, or a list of these.",
+        ("Featured", {"id": 9691094}, ["Featured", "Sale"]),
+    ),
+}
+"""The same where only single categories can stand, as in tests."""
 
 TARGETS: Mapping[str, Said] = {
     "id": Said("The shop's id.", (9691094, "collection-id-1")),

@@ -7,7 +7,19 @@ from collections.abc import Mapping
 from .schema_texts import Said
 
 STORES_KEYS: Mapping[str, Said] = {
-    "stores": Said("The shops that the engine serves; each has a short name, which ends its webhook URL."),
+    "stores": Said(
+        "The shops that the engine serves; each has a short name, which ends its webhook URL.",
+        (
+            {
+                "web": {
+                    "vendor": "ecwid",
+                    "store_id": 1003,
+                    "token": "${WEB_TOKEN}",
+                    "client_secret": "${WEB_CLIENT_SECRET}",
+                }
+            },
+        ),
+    ),
     "notify": Said(
         "Whom rules may tell what they did: a name for the URL of a Slack-compatible webhook, which is a secret.",
         ({"shop-floor": "${SHOP_FLOOR_WEBHOOK}"},),
@@ -93,6 +105,15 @@ GIVEN_KEYS: Mapping[str, Said] = {
     "unknown": Said("Fields that nobody knows.", (["stock"], "stock")),
     "then": Said("What is seen later.", ([{"after": "5 minutes", "product": {"stock": 5}}],)),
 }
+
+CATEGORY_GIVEN_KEYS: Mapping[str, Said] = {
+    **GIVEN_KEYS,
+    "before": Said(GIVEN_KEYS["before"].text, ({"published": True},)),
+    "held": Said(GIVEN_KEYS["held"].text, (["empty_category"], "empty_category")),
+    "unknown": Said(GIVEN_KEYS["unknown"].text, (["product_count"], "product_count")),
+    "then": Said(GIVEN_KEYS["then"].text, ([{"after": "5 minutes", "category": {"published": True}}],)),
+}
+"""The same in tests of rules about categories."""
 
 LATER_AFTER = Said("The time since what was seen before.", ("5 minutes",))
 

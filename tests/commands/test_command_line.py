@@ -19,6 +19,7 @@ COMMANDS = (
     "migrate",
     "release",
     "check",
+    "schema",
     "deliveries",
     "replay",
     "probe",
