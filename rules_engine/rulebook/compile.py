@@ -90,7 +90,7 @@ def _read_file(path: str, text: str, report: Report) -> MapNode | None:
 
 
 def _refuse_keys(file: MapNode, report: Report) -> set[str]:
-    """Report the keys that a rule file has not, and give the sections that cannot be read, so that much is not known."""
+    """Report the keys that a rule file has not, and give the sections that cannot be read, and so are not known."""
     lost: set[str] = set()
     for key, value in file:
         is_map = isinstance(value, MapNode) or (isinstance(value, ScalarNode) and value.is_null)

@@ -63,9 +63,11 @@ def read_text(file: Path, *, shown_as: str | None = None) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        said = "a byte here is not UTF-8"
-        raise RulebookError([_problem(shown, "not-utf-8", said, "save the file as UTF-8", line)]) from error
+        line, start = content.count(b"\n", 0, error.start) + 1, content.rfind(b"\n", 0, error.start) + 1
+        said = "the file is not saved as UTF-8: this sign cannot be read"
+        advice = 'in your editor choose "Save as" or "Save with encoding", and there UTF-8'
+        place = Place(shown, line, len(content[start : error.start].decode("utf-8-sig")) + 1)
+        raise RulebookError([Problem(place, "not-utf-8", said, help=advice)]) from error
 
 
 def _rule_files(root: Path) -> Iterator[Path]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from rules_engine.core.delivery import StoreAlias
+from rules_engine.core.explain import closest
 from rules_engine.core.rule import Effect, Identified, Named, Rule, RuleCode
 from rules_engine.core.scenario import Expected, Scenario
 from rules_engine.core.subject import SubjectKind
@@ -52,14 +53,15 @@ class ScenarioReader:
     def read(self, node: MapNode) -> Scenario | None:
         """The test; None if something in it is wrong, which is reported."""
         before = self._report.error_count
-        check_keys(self._report, node, KEYS, "a test has no key", self._rule.about)
-        name = self._name(node)
+        is_sound = check_keys(self._report, node, KEYS, "a test has no key", self._rule.about)
+        # with a key that is not known nothing is missing: it may be that one
+        name = self._name(node) if is_sound or node.get("name") else None
         store = self._store(node.get("store"))
         at = self._at(node.get("at"), store)
         after = read_after(self._report, node)
-        given = self._given.read(node)
+        given = self._given.read(node) if is_sound or node.get("given") else None
         held = self._held(node.get("given"))
-        expect = self._expect(node)
+        expect = self._expect(node) if is_sound or node.get("expect") else None
         if given is None or name is None or expect is None or self._report.error_count > before:
             return None
         return Scenario(
@@ -127,6 +129,9 @@ class ScenarioReader:
             return None
         if isinstance(value, ScalarNode) and value.text in set(Expected):
             return Expected(value.text)
+        if isinstance(value, ScalarNode) and closest(value.text, Expected):
+            self._report.unknown(value, "unknown-value", "`expect` cannot be", Expected)
+            return None
         if (isinstance(value, ScalarNode) and value.is_null) or (isinstance(value, ListNode) and not value.items):
             self._report.error(value.place, "missing-value", "an action is missing here", "or write `expect: nothing`")
             return None

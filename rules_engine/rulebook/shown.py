@@ -127,7 +127,10 @@ def _scalar(report: Report, node: Node, kind: FieldType, name: str) -> Any:  # a
         value = node.written.value
         if isinstance(value, bool):
             return value
-        report.error(node.place, "wrong-type", f'"{node.text[:60]}" is not true or false', "write true or false")
+        meant = "true" if node.text.casefold() in {"yes", "on", "y", "1"} else "false"
+        is_clear = meant == "true" or node.text.casefold() in {"no", "off", "n", "0"}
+        advice = f"write `{name}: {meant}`" if is_clear else "write true or false"
+        report.error(node.place, "wrong-type", f'"{node.text[:60]}" is not true or false', advice)
         raise _WrongError
     if kind is FieldType.TIME and read_time(node.text) is None:
         said = f'a time stands here, not "{node.text[:60]}"'

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from rules_engine.core.delivery import StoreAlias
-from rules_engine.core.explain import did_you_mean
+from rules_engine.core.explain import closest, did_you_mean
 from rules_engine.core.problem import Place
 from rules_engine.core.store import Names, NotifyTarget, Store, StoresFile
 
@@ -70,6 +70,8 @@ class _Loader:
             for key, _ in root:
                 if key.text not in KEYS:
                     self._report.unknown(key, "unknown-key", "stores.yaml has no key", KEYS)
+                    if closest(key.text, KEYS) == "stores" and stores is None:
+                        return ()
         if not isinstance(stores, MapNode) or not stores.entries:
             said = "there are no stores here"
             advice = "write `stores:` and below it, for each store, its name and its `vendor:`"
@@ -214,7 +216,9 @@ class _StoreReader:
         if node is None or not isinstance(node, ScalarNode) or _is_zone(node.text):
             return
         said = f'there is no time zone "{node.text[:60]}"'
-        advice = did_you_mean(node.text, available_timezones(), "write it as `Asia/Riyadh` or `Europe/Berlin`")
+        advice = "write it as `Asia/Riyadh` or `Europe/Berlin`"
+        if not re.fullmatch(r"(?i)(?:utc|gmt)? *[+-]?[0-9:. ]*", node.text[:60]):
+            advice = did_you_mean(node.text, available_timezones(), advice)
         self._error(node.place, "unknown-time-zone", said, advice)
 
     def _build(self, values: dict[str, Plain]) -> Store | None:
@@ -248,7 +252,8 @@ class _StoreReader:
             self._error(self._key.place, "bad-value", f"`{name}` is not as {self._spec.TITLE} needs it")
         else:
             said = _plain_words(detail)
-            self._error(node.place, "bad-value", f"`{name}` {said}" if name else said)
+            advice = f"write `{where[-1]}: {{Featured: 9691094}}`" if where[:1] == ["names"] and "map" in said else ""
+            self._error(node.place, "bad-value", f"`{name}` {said}" if name else said, advice)
 
 
 _WORDS = {

@@ -154,7 +154,7 @@ OUTER = [
 ]
 EXPECTATIONS = [
     ("missing-value", one("name: n, given: {product: {}}, expect: []"), "[", "`expect: nothing`"),
-    ("unknown-action", one("name: n, given: {product: {}}, expect: nothin"), "nothin", ""),
+    ("unknown-value", one("name: n, given: {product: {}}, expect: nothin"), "nothin", 'did you mean "nothing"?'),
     ("wrong-shape", one("name: n, given: {product: {}}, expect: [nothing]"), "nothing", "`expect: nothing`"),
     ("wrong-target", one("name: n, given: {product: {}}, expect: [{remove_from_category: all}]"), "all", "its name"),
     (
@@ -213,7 +213,7 @@ FIELDS = [
     ("unknown-field", product("attributes.Colour: red"), "attributes.Colour", "`attributes: {Colour: …}`"),
     ("wrong-type", product("stock: unlimited"), "unlimited", "`tracks_stock: false`"),
     ("wrong-type", product('price: "9"'), '"9"', "without quotes"),
-    ("wrong-type", product("published: yes"), "yes", "true or false"),
+    ("wrong-type", product("published: yes"), "yes", "`published: true`"),
     ("wrong-type", product("categories: Featured"), "Featured", "`categories: [Featured]`"),
     ("wrong-shape", product("tags: [{a: b}]"), "{", "a name"),
     ("wrong-shape", product("sku: [A-1]"), "[", "`sku: …`"),
@@ -221,7 +221,7 @@ FIELDS = [
     ("wrong-shape", product("attributes: [red]"), "[", "{Colour: red}"),
     ("wrong-shape", product("variants: {sku: A}"), "{", "[{sku: A-1, stock: 3}]"),
     ("unknown-field", product("variants: [{stok: 1}]"), "stok", 'did you mean "stock"?'),
-    ("wrong-type", product("variants: [{in_stock: 1}]"), "1", "true or false"),
+    ("wrong-type", product("variants: [{in_stock: 1}]"), "1", "`in_stock: true`"),
 ]
 
 

@@ -48,10 +48,10 @@ NOT_SHOWN = {
 }
 """Codes that no file here shows, and why."""
 
-SEVERAL: dict[str, str] = {}
+SEVERAL = {"stores-unknown-key-api-key": "the one key is not known, and another is missing"}
 """Files that rightly get more than one problem for their one mistake, and why."""
 
-NO_CARET: dict[str, str] = {}
+NO_CARET = {"not-utf-8-saved-by-an-old-editor": "stores.yaml is read so too, and its line may hold a secret"}
 """Files whose problem points at no text, and why."""
 
 NO_HELP: dict[str, str] = {}
@@ -120,7 +120,8 @@ def test_a_problem_shows_its_line_with_a_caret_under_the_wrong_word(path: Path) 
     underlined = first.source[start : start + first.place.length]
     assert HEAD.fullmatch(first.render().splitlines()[0])
     if path.stem not in NO_CARET:
-        assert underlined == underlined.strip() != ""
+        is_gap = first.source[:start].rstrip().endswith(":")  # where something is missing
+        assert (underlined == underlined.strip() != "") or is_gap or set(underlined) == {"\t"}
 
 
 @each_file
