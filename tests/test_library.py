@@ -1,0 +1,197 @@
+"""The library of ready rules: each file stands alone, says for whom it is, and has tests that hold every word of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from rules_engine.core.rule import NO_GUARDS, Afterwards, Effect, EffectKind, Guards, Named, Rule, Rulebook, Under
+from rules_engine.core.scenario import Expected, Scenario
+from rules_engine.core.store import StoresFile
+from rules_engine.core.terms import All, AnyOf, Condition, Meaning, NoneOf
+from rules_engine.core.words import fold
+from rules_engine.preview.scenario_result import play
+from rules_engine.rulebook import compile_rulebook, load_stores, read_rule_texts
+from rules_engine.vendors import VENDORS
+
+RULES = Path(__file__).parents[1] / "rules"
+LIBRARY = {path.name: path.read_text(encoding="utf-8") for path in sorted((RULES / "library").glob("*.yaml"))}
+SHIPPED = read_rule_texts(RULES)
+
+FOR_WHOM = re.compile(r"^# For whom: [^\n]+\.$", re.MULTILINE)
+SHOPS = re.compile(r"^# Shops: ([^\n]+)$", re.MULTILINE)
+CHANGE = re.compile(r"^# Change: (.+?)(?=\n# Shops:)", re.MULTILINE | re.DOTALL)
+NOTIFY = re.compile(r"# (- notify: \{webhook: ([\w-]+)\})")
+
+
+@cache
+def stores() -> StoresFile:
+    """The stores that are shipped, without their secrets."""
+    text = (RULES / "stores.yaml").read_text(encoding="utf-8")
+    return load_stores(text, path="rules/stores.yaml", vendors=VENDORS, environment=None)
+
+
+def compiled(texts: dict[str, str], *, notify: tuple[str, ...] = ()) -> Rulebook:
+    return compile_rulebook(texts, stores=stores().stores, vendors=VENDORS, notify=notify)
+
+
+@cache
+def alone(name: str) -> Rulebook:
+    """The rulebook of one file of the library."""
+    return compiled({f"rules/library/{name}": LIBRARY[name]})
+
+
+def passes(scenario: Scenario, rule: Rule) -> bool:
+    alias = scenario.store or rule.stores[0]
+    store = next(store for store in stores().stores if store.alias == alias)
+    return play(scenario, rule, store, VENDORS[store.settings.vendor](store.settings)).is_ok
+
+
+@dataclass(frozen=True)
+class Written:
+    """A rule of the library with its tests."""
+
+    rule: Rule
+    scenarios: tuple[Scenario, ...]
+
+    def is_noticed(self, changed: Rule) -> bool:
+        """Whether some test fails for the rule as it was changed."""
+        return not all(passes(scenario, changed) for scenario in self.scenarios)
+
+
+def written(name: str) -> list[Written]:
+    """The rules of one file."""
+    book = alone(name)
+    return [Written(rule, tuple(each for each in book.scenarios if each.rule == rule.code)) for rule in book.rules]
+
+
+def everything() -> list[Written]:
+    return [one for name in LIBRARY for one in written(name)]
+
+
+def named_in(effects: tuple[Effect, ...]) -> set[str]:
+    """The categories that effects name."""
+    targets = [target for effect in effects for target in effect.targets]
+    inner = [target.target if isinstance(target, Under) else target for target in targets]
+    return {target.name for target in inner if isinstance(target, Named)}
+
+
+def weaker(condition: Condition) -> Iterator[Condition]:
+    """The condition without each of the parts that are joined in it."""
+    match condition:
+        case Meaning(name, inner):
+            yield from (Meaning(name, each) for each in weaker(inner))
+        case All(parts) | AnyOf(parts) | NoneOf(parts):
+            for number, part in enumerate(parts):
+                before, after = parts[:number], parts[number + 1 :]
+                if before or after:
+                    yield type(condition)((*before, *after))
+                yield from (type(condition)((*before, each, *after)) for each in weaker(part))
+
+
+def without(rule: Rule) -> dict[str, Rule]:
+    """The rule without each of the other things that it says: by the key, or the name in `Guards`."""
+    other = Afterwards.PUT_BACK if rule.leaves else Afterwards.LEAVE
+    found = {"unless": replace(rule, unless=None)}
+    found |= {"afterwards": replace(rule, afterwards=other)} if rule.is_while else {}
+    for field in fields(Guards):
+        if not field.name.endswith("places"):
+            plain = replace(rule.guards, **{field.name: getattr(NO_GUARDS, field.name)})
+            found[field.name] = replace(rule, guards=plain)
+    return {key: changed for key, changed in found.items() if changed != rule}
+
+
+FILES = pytest.mark.parametrize("name", LIBRARY)
+
+
+def test_the_library_is_worth_the_name() -> None:
+    assert len(LIBRARY) >= 15
+
+
+@FILES
+def test_a_file_says_for_whom_it_is_what_to_change_and_in_which_shops_it_runs(name: str) -> None:
+    text = LIBRARY[name]
+    shops, change = SHOPS.search(text), CHANGE.search(text)
+    assert FOR_WHOM.search(text) is not None
+    assert shops is not None
+    assert change is not None
+    rules = alone(name).rules
+    vendors = {store.alias: VENDORS[store.settings.vendor].TITLE for store in stores().stores}
+    for rule in rules:
+        assert shops[1].split(", ") == [vendors[alias] for alias in rule.stores]
+        to_change = named_in((*rule.effects, Effect(EffectKind.ADD_TO_CATEGORY, rule.guards.fallbacks)))
+        said = " ".join(change[1].replace("\n#", " ").split())
+        assert {category for category in to_change if category not in said} == set()
+
+
+@FILES
+def test_a_file_compiles_without_a_warning_but_for_shops_that_need_ids_in_stores_yaml(name: str) -> None:
+    assert {problem.code for problem in alone(name).warnings} <= {"unknown-category"}
+
+
+@FILES
+def test_a_rule_has_a_title_and_a_test_where_it_acts_and_one_where_it_must_not(name: str) -> None:
+    for one in written(name):
+        assert one.rule.title
+        expected = [scenario.expect for scenario in one.scenarios]
+        assert [each for each in expected if isinstance(each, tuple)]
+        assert Expected.NOTHING in expected
+
+
+@FILES
+def test_the_tests_pass(name: str) -> None:
+    failed = [each.name for one in written(name) for each in one.scenarios if not passes(each, one.rule)]
+    assert failed == []
+
+
+@FILES
+def test_the_opposite_of_a_condition_fails(name: str) -> None:
+    for one in written(name):
+        assert one.is_noticed(replace(one.rule, condition=NoneOf((one.rule.condition,))))
+
+
+@FILES
+def test_every_part_of_a_condition_is_needed_by_a_test(name: str) -> None:
+    for one in written(name):
+        changed = [replace(one.rule, condition=condition) for condition in weaker(one.rule.condition)]
+        assert [each.condition for each in changed if not one.is_noticed(each)] == []
+
+
+@FILES
+def test_everything_else_that_a_rule_says_is_needed_by_a_test(name: str) -> None:
+    for one in written(name):
+        assert [key for key, rule in without(one.rule).items() if not one.is_noticed(rule)] == []
+
+
+def test_no_rule_of_the_library_is_in_force() -> None:
+    assert not {path for path in SHIPPED if "library" in path}
+    in_force = {rule.code for rule in compiled(SHIPPED).rules}
+    assert in_force.isdisjoint(one.rule.code for one in everything())
+
+
+@FILES
+def test_one_file_copied_into_the_rules_makes_a_valid_rulebook(name: str) -> None:
+    book = compiled({**SHIPPED, f"rules/{name}": LIBRARY[name]})
+    assert {rule.code for rule in book.rules} == {rule.code for rule in (*compiled(SHIPPED).rules, *alone(name).rules)}
+
+
+def test_all_files_together_make_a_valid_rulebook() -> None:
+    book = compiled({**SHIPPED, **{f"rules/{name}": text for name, text in LIBRARY.items()}})
+    assert len(book.rules) == len(compiled(SHIPPED).rules) + len(everything())
+
+
+def test_no_two_files_have_a_rule_of_the_same_title() -> None:
+    titles = [fold(one.rule.title) for one in everything()]
+    assert len(set(titles)) == len(titles)
+
+
+@pytest.mark.parametrize("name", [name for name, text in LIBRARY.items() if NOTIFY.search(text)])
+def test_a_line_that_tells_somebody_is_right_once_stores_yaml_names_them(name: str) -> None:
+    text, whom = NOTIFY.sub(r"\1", LIBRARY[name]), [match[1] for match in NOTIFY.findall(LIBRARY[name])]
+    (rule,) = compiled({f"rules/{name}": text}, notify=tuple(whom)).rules
+    assert list(rule.notifies) == whom
