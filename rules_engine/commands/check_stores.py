@@ -14,7 +14,7 @@ from rules_engine.core.problem import Place
 from rules_engine.core.rule import Rulebook
 from rules_engine.core.store import Store
 from rules_engine.core.subject import ALL, Snapshot, category
-from rules_engine.lane.calls import Calls, Health, NotNowError, Send
+from rules_engine.lane.calls import Calls, Health, Send
 from rules_engine.lane.read import read_subjects
 from rules_engine.preview.names import names_brands, names_categories, report_names
 from rules_engine.rulebook.report import Report
@@ -63,12 +63,10 @@ async def _ask(store: Store, rulebook: Rulebook, send: Send, outside: Outside, p
             found = await _read(store, send, outside)
     except TimeoutError:
         return _unanswered(store, f"it did not show its categories within {patience:g} seconds")
-    except NotNowError:
-        return _unanswered(store, "it has more categories than its rate lets us read at once")
     except CallError as error:
         return _unanswered(store, str(error))
-    except Exception as error:  # noqa: BLE001 — whatever an answer breaks, the other stores are still checked
-        return _unanswered(store, f"its answer could not be read ({type(error).__name__})")
+    except Exception:  # noqa: BLE001 — whatever an answer breaks, the other stores are still checked
+        return _unanswered(store, "its answer could not be read")
     said = "1 category was" if len(found) == 1 else f"{len(found) or 'no'} categories were"
     return Listing(store.alias, f"{store.alias} ({title}) was asked: {said} read.", tuple(found))
 

@@ -50,19 +50,21 @@ def report_unseen(
     capabilities: Capabilities,
     *,
     now: datetime,
+    most: int = MOST,
 ) -> None:
     """Warn of each use of a field that no product, or category, of the store had that was seen within 30 days.
 
-    A field counts as had when it came, were it empty. At most 5,000 of a kind are looked at, the newest first; of
+    A field counts as had when it came, were it empty. At most `most` of a kind are looked at, the newest first; of
     fewer than 5 nothing is said. `report` knows the rule files.
     """
     rules = rulebook.for_store(store.alias)
     for kind in (SubjectKind.PRODUCT, SubjectKind.CATEGORY):
         wanted = _wanted(rulebook, [rule for rule in rules if rule.about is kind])
-        seen = newest_fields(connection, store.alias, kind, since=now - timedelta(days=DAYS), limit=MOST)
+        seen = newest_fields(connection, store.alias, kind, since=now - timedelta(days=DAYS), limit=most)
         count = _strike_out(wanted, seen, kind) if wanted else 0
         for each in wanted if count >= LEAST else ():
-            said = _said(each.where, kind, store, capabilities, count)
+            is_all = count < most
+            said = _said(each.where, kind, store, capabilities, among=0 if is_all else most)
             for use in each.uses:
                 via = f' (in "{use.via}")' if use.via else ""
                 report.warn(use.place, "field-never-seen", f"{said}{via}", _advice(each, store))
@@ -111,11 +113,12 @@ def _has(wanted: _Wanted, fields: Fields, kind: SubjectKind) -> bool:
     return True
 
 
-def _said(where: FieldPath, kind: SubjectKind, store: Store, capabilities: Capabilities, count: int) -> str:
+def _said(where: FieldPath, kind: SubjectKind, store: Store, capabilities: Capabilities, *, among: int) -> str:
+    """The warning; `among` is the number of those that were looked at, 0 where these were all that there are."""
     shown = ".".join((where.root, where.name, *where.rest))
-    if count >= MOST:
+    if among:
         plural = "categories" if kind is SubjectKind.CATEGORY else "products"
-        return f"none of the {MOST:,} {plural} of `{store.alias}` that were seen last has `{shown}`"
+        return f"none of the {among:,} {plural} of `{store.alias}` that were seen last has `{shown}`"
     if capabilities.can_read:
         return f"no {kind} of `{store.alias}` seen in {DAYS} days has `{shown}`"
     return f"no delivery of `{store.alias}` in {DAYS} days carried `{shown}`"

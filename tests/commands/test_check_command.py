@@ -8,6 +8,11 @@ from pathlib import Path
 
 import pytest
 from command_house import House
+from remembered import a_product, remember
+
+from rules_engine.app import Outside
+from rules_engine.core.delivery import StoreAlias
+from rules_engine.database.engine import migrate
 
 BROKEN_RULES = """\
 rules:
@@ -25,6 +30,13 @@ FOR_ALL = """\
 rules:
   hidden-when-sold-out:
     while: {product.stock: {at_most: 0}}
+    do: [hide]
+"""
+LINE = """\
+rules:
+  ends:
+    stores: [web]
+    while: {product.attributes.Lin: Ends}
     do: [hide]
 """
 WRONG_TESTS = """\
@@ -158,6 +170,31 @@ def test_tests_in_files_of_their_own_are_counted_and_are_no_part_of_the_rulebook
     house.write("tests/featured.yaml", GOOD_TESTS)
     assert re.search(r"5 rules in 3 files with \d+ tests? for 4 stores", house.run("check").stdout)
     assert house.run_json("check")["rulebook"] == before
+
+
+def test_a_field_that_never_arrived_is_a_warning_where_the_engine_remembers_what_did(house: House) -> None:
+    house.write("line.yaml", LINE)
+    migrate(house.environment["DATABASE_URL"])
+    seen = [a_product(str(at), "Boot", brand="Acme", attributes={"Line": "Ends"}) for at in range(5)]
+    with house.database() as database:
+        remember(database, StoreAlias("web"), seen, at=Outside().now())
+    result = house.run("check")
+    assert result.exit_code == 0
+    assert "no product of `web` seen in 30 days has `product.attributes.Lin`\n" in result.stdout
+    assert "help: did you mean `product.attributes.Line`?   [field-never-seen]\n" in result.stdout
+    assert result.stdout.endswith("no errors, 1 warning.\n")
+    annotation = house.run("check", "--format", "github").stdout
+    assert annotation.startswith("::warning file=rules/line.yaml,line=4,col=13,endColumn=35,title=field-never-seen::")
+    (problem,) = house.run_json("check")["problems"]
+    assert (problem["code"], problem["severity"]) == ("field-never-seen", "warning")
+
+
+@pytest.mark.parametrize("content", [b"", b"this is no database at all, whatever it is called"])
+def test_a_database_that_tells_nothing_is_passed_over(house: House, content: bytes) -> None:
+    house.write("line.yaml", LINE)
+    house.file.write_bytes(content)
+    assert house.run("check").exit_code == 0
+    assert house.run("check", DATABASE_URL="postgres://somebody:a-password@host/engine").exit_code == 0
 
 
 def test_github_gets_one_annotation_for_each_problem_on_one_line(house: House) -> None:
