@@ -26,12 +26,16 @@ from rules_engine.preview.scenario_record import Recorded, record
 from rules_engine.preview.scenario_result import Played
 from rules_engine.preview.scenario_yaml import added_to, as_yaml
 from rules_engine.rulebook import compile_scenarios, read_rule_texts, read_test_texts
+from rules_engine.rulebook.schema import FOLDER, SchemaKind
 from rules_engine.settings import Settings
 from rules_engine.vendors import VENDORS
 
 from .follow import open_database
 from .output import AsJson, in_plain_words, say, say_json
 from .test import TESTS, play_one
+
+_MODELINE = f"# yaml-language-server: $schema=../{FOLDER}/{SchemaKind.TESTS}.json"
+"""The first line of a new file of tests: by it editors explain what stands below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +206,7 @@ def _write(folder: Path, made: Sequence[Made], rulebook: Rulebook, stores: Store
         tests = [(each.test, each.notes)]
         try:
             old = file.read_text(encoding="utf-8") if file.exists() else ""
-            text = added_to(old, tests) if old.strip() else as_yaml(tests)
+            text = added_to(old, tests) if old.strip() else f"{_MODELINE}\n{as_yaml(tests)}"
             compile_scenarios({f"{folder.name}/{TESTS}/{file.name}": text}, rulebook, stores=stores.stores)
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")

@@ -171,9 +171,10 @@ def test_a_delivery_is_recorded_once(house: House) -> None:
     first, _ = first_of(house, RULE)
     assert house.run("record", first, "--write").exit_code == 0
     before = (house.rules / "tests" / f"{RULE}.yaml").read_text(encoding="utf-8")
+    assert before.startswith("# yaml-language-server: $schema=../schema/tests.json\n")
     again = house.run("record", first, "--write")
     assert again.exit_code == 2
-    assert f"This test is there already, at rules/tests/{RULE}.yaml:4:" in again.stderr
+    assert f"This test is there already, at rules/tests/{RULE}.yaml:5:" in again.stderr
     assert (house.rules / "tests" / f"{RULE}.yaml").read_text(encoding="utf-8") == before
 
 
