@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
 import pytest
+from command_house import House
+from engine_world import WEB, World
 
 from rules_engine.core.rule import NO_GUARDS, Afterwards, Effect, EffectKind, Guards, Named, Rule, Rulebook, Under
 from rules_engine.core.scenario import Expected, Scenario
 from rules_engine.core.store import StoresFile
 from rules_engine.core.terms import All, AnyOf, Condition, Meaning, NoneOf
 from rules_engine.core.words import fold
+from rules_engine.database.tables import traces
 from rules_engine.preview.scenario_result import play
 from rules_engine.rulebook import compile_rulebook, load_stores, read_rule_texts
 from rules_engine.vendors import VENDORS
@@ -81,6 +85,11 @@ def named_in(effects: tuple[Effect, ...]) -> set[str]:
     return {target.name for target in inner if isinstance(target, Named)}
 
 
+def named_by(rule: Rule) -> set[str]:
+    """The categories that a rule moves products in or out of."""
+    return named_in((*rule.effects, Effect(EffectKind.ADD_TO_CATEGORY, rule.guards.fallbacks)))
+
+
 def weaker(condition: Condition) -> Iterator[Condition]:
     """The condition without each of the parts that are joined in it."""
     match condition:
@@ -124,9 +133,8 @@ def test_a_file_says_for_whom_it_is_what_to_change_and_in_which_shops_it_runs(na
     vendors = {store.alias: VENDORS[store.settings.vendor].TITLE for store in stores().stores}
     for rule in rules:
         assert shops[1].split(", ") == [vendors[alias] for alias in rule.stores]
-        to_change = named_in((*rule.effects, Effect(EffectKind.ADD_TO_CATEGORY, rule.guards.fallbacks)))
         said = " ".join(change[1].replace("\n#", " ").split())
-        assert {category for category in to_change if category not in said} == set()
+        assert {category for category in named_by(rule) if category not in said} == set()
 
 
 @FILES
@@ -195,3 +203,54 @@ def test_a_line_that_tells_somebody_is_right_once_stores_yaml_names_them(name: s
     text, whom = NOTIFY.sub(r"\1", LIBRARY[name]), [match[1] for match in NOTIFY.findall(LIBRARY[name])]
     (rule,) = compiled({f"rules/{name}": text}, notify=tuple(whom)).rules
     assert list(rule.notifies) == whom
+
+
+def test_no_two_rules_of_the_library_pull_at_one_category() -> None:
+    whiles = [one.rule for one in everything() if one.rule.is_while]
+    by_kind = {
+        kind: named_in(tuple(effect for rule in whiles for effect in rule.effects if effect.kind is kind))
+        for kind in (EffectKind.ADD_TO_CATEGORY, EffectKind.REMOVE_FROM_CATEGORY)
+    }
+    assert by_kind[EffectKind.ADD_TO_CATEGORY].isdisjoint(by_kind[EffectKind.REMOVE_FROM_CATEGORY])
+
+
+@pytest.mark.anyio
+async def test_all_of_it_in_force_gives_back_what_it_took_when_sold_out_products_return(tmp_path: Path) -> None:
+    everywhere = {f"rules/{name}": text for name, text in LIBRARY.items()}
+    async with World(tmp_path / "e.db", everywhere, only=(WEB,)) as world:
+        for name in sorted(set().union(*(named_by(one.rule) for one in everything()))):
+            if name not in {category["name"] for category in world.web.categories.values()}:
+                world.web.add_category(name)
+        seen: list[dict[str, set[str]]] = []
+        for pieces in (20, 0, 20):
+            for product in list(world.web.products):
+                world.web.restock(product, pieces)
+            await world.settle(within=timedelta(days=2))
+            seen.append(world.members(WEB))
+        names = {str(id_): category["name"] for id_, category in world.web.categories.items()}
+        stocked, sold_out, restocked = seen
+        moved = {names[id_] for id_ in stocked if stocked[id_] != sold_out.get(id_)}
+        assert moved >= {"Featured", "New arrivals"}
+        changed = {id_ for id_ in {*stocked, *restocked} if stocked.get(id_) != restocked.get(id_)}
+        assert {names[id_] for id_ in changed} == {"Back in stock"}  # a moment, which gives nothing back
+        assert await world.dead() == []
+        assert [trace["text"] for trace in await world.every(traces) if "overruled" in trace["text"]] == []
+
+
+def test_the_command_plays_the_library_and_one_file_of_it(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.environment = {"RULES": str(house.rules)}
+    whole = house.run_json("test", str(house.rules / "library"))
+    assert (whole["failed"], whole["without_tests"]) == (0, [])
+    assert whole["passed"] == sum(len(one.scenarios) for one in everything())
+    one = house.run_json("test", str(house.rules / "library" / "low-stock.yaml"))
+    assert one["passed"] == len(alone("low-stock.yaml").scenarios)
+
+
+def test_a_copied_file_is_checked_and_played_with_the_rules(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.environment = {"RULES": str(house.rules)}
+    house.write("low-stock.yaml", LIBRARY["low-stock.yaml"])
+    assert house.run("check").exit_code == 0
+    played = {each["rule"] for each in house.run_json("test")["tests"]}
+    assert {rule.code for rule in alone("low-stock.yaml").rules} < played
