@@ -73,6 +73,12 @@ def test_every_wrong_name_is_told_at_its_place_once_for_each_store(house: House)
     assert {each["severity"] for each in problems} == {"error"}
 
 
+def test_where_a_brand_has_no_id_but_its_name_any_will_do(house: House) -> None:
+    house.write("brand.yaml", "rules: {a: {stores: [web], while: {product.stock: 0}, do: [{assign_brand: Initech}]}}\n")
+    with house.shops():
+        assert house.run_json("check", "--stores")["problems"] == []
+
+
 def test_a_wrong_name_is_an_annotation_too(house: House) -> None:
     house.write("wrong.yaml", WRONG)
     with house.shops():
@@ -130,6 +136,7 @@ def test_offline_the_same_names_are_no_errors(house: House) -> None:
         ({"status": 429, "times": 9}, "web could not be asked: "),
         ({"kind": "drop", "times": 9}, "hung up before its answer was complete"),
         ({"status": 302, "times": 9}, "web could not be asked: "),
+        ({"status": 404, "times": 9}, "web could not be asked: "),
         ({"status": 200, "body": "no list", "times": 9}, "web could not be asked: "),
     ],
 )

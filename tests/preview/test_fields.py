@@ -117,7 +117,7 @@ def test_a_use_in_a_meaning_or_in_unless_is_told_at_the_rule(database: Database)
 
 def test_a_change_is_a_use_of_the_field_itself(database: Database) -> None:
     remember(database, WEB, some(attributes={"Colour": "red"}))
-    condition = "as_soon_as: {all: [{before.attributes.Colour: red}, {product.attributes.Color: {changes: true}}]}"
+    condition = "as_soon_as: {all: [{before.attributes.Color: red}, {product.attributes.Colour: {changes: true}}]}"
     said = [message for message, _ in of_condition(database, condition)]
     assert said == ["no product of `web` seen in 30 days has `product.attributes.Color`"]
 
@@ -158,6 +158,14 @@ def test_what_was_seen_longer_ago_does_not_count(database: Database) -> None:
     assert len(of_condition(database, "while: ending")) == 1
 
 
+def test_what_is_gone_does_not_count(database: Database) -> None:
+    remember(database, WEB, [*some(), a_product("gone", "Hat", attributes={"Line": "Ends"})])
+    assert of_condition(database, "while: ending") == []
+    gone = "UPDATE snapshots SET is_gone = 1 WHERE id = 'gone'"
+    database.write_now(lambda connection: connection.exec_driver_sql(gone))
+    assert len(of_condition(database, "while: ending")) == 1
+
+
 def test_another_stores_products_say_nothing(database: Database) -> None:
     remember(database, KSA, some(attributes={"Line": "Ends"}))
     remember(database, WEB, some())
@@ -173,7 +181,7 @@ def test_rules_about_categories_are_compared_with_categories(database: Database)
 
 
 def test_only_the_newest_are_looked_at_and_that_is_said(database: Database) -> None:
-    remember(database, WEB, [a_product("old", "Hat", attributes={"Line": "Ends"})], at=NOON - timedelta(days=3))
+    remember(database, WEB, [a_product("00", "Hat", attributes={"Line": "Ends"})], at=NOON - timedelta(days=3))
     remember(database, WEB, some())
     said = [each.message for each in found(database, RULES.replace("CONDITION", "while: ending"), most=LEAST)]
     assert said == ['none of the 5 products of `web` that were seen last has `product.attributes.Line` (in "ending")']
