@@ -209,7 +209,12 @@ class Effects:
 
     def _identified(self, node: Node) -> Identified | None:
         if not isinstance(node, ScalarNode) or node.is_null or not node.text.strip():
-            self._report.error(node.place, "missing-value", "an id is missing here", "write `{id: 9691094}`")
+            self._report.error(
+                node.place,
+                "missing-value",
+                "an id is missing here",
+                "write the shop's id for it, such as `{id: 9691094}`",
+            )
             return None
         return Identified(node.text.strip())
 

@@ -103,7 +103,9 @@ VALUES: Mapping[str, Mapping[str, Meant]] = {
         **_all_mean("test testing draft dry_run dryrun preview simulate log", "watch", "write `mode: watch`"),
     },
     "afterwards": {
-        **_all_mean("restore undo revert return give_back put_it_back back yes true", "put back", "write `put back`"),
+        **_all_mean(
+            "restore undo revert return give_back put_it_back back yes true", "put back", "write `afterwards: put back`"
+        ),
         **_all_mean("keep stay nothing none no false", "leave", "write `afterwards: leave`"),
     },
     "about": {

@@ -133,7 +133,8 @@ class GuardReader:
         word = value.entries[0][0].text if isinstance(value, MapNode) and len(value.entries) == 1 else ""
         if word != EffectKind.ADD_TO_CATEGORY:
             said = "`if_no_category_is_left` says to which category the product is added then"
-            advice = "write `if_no_category_is_left: {add_to_category: NAME}`"
+            name = value.text.strip()[:60] if isinstance(value, ScalarNode) and not value.is_null else "NAME"
+            advice = f"write `if_no_category_is_left: {{add_to_category: {name}}}`"
             self._report.error(value.place, "wrong-shape", said, advice)
             return None
         placed = self._effects.effect(value, SubjectKind.PRODUCT)

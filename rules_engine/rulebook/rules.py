@@ -85,7 +85,10 @@ class Rules:
     def _read(self, code: ScalarNode, node: Node, order: int) -> Rule | None:
         if not _CODE.fullmatch(code.text):
             said = f'"{code.text[:60]}" cannot be the code of a rule'
-            self._report.error(code.place, "bad-code", said, "use letters, digits, - and _; put words into `title:`")
+            slug = re.sub(r"[^\w-]+", "-", code.text[:60].strip()).strip("-_").casefold()
+            example = f", such as `{slug}`" if slug else ""
+            advice = f"use letters, digits, - and _{example}; put words into `title:`"
+            self._report.error(code.place, "bad-code", said, advice)
             return None
         if not isinstance(node, MapNode):
             advice = "write `while:` or `as_soon_as:`, and `do:`"
@@ -188,7 +191,7 @@ class Rules:
         if not keys and any(trigger in meant for trigger in Trigger):
             return None
         said = "a rule begins with either `while` or `as_soon_as`, not both" if keys else "the rule does not say when"
-        advice = "`while` for a stretch of time, `as_soon_as` for a moment"
+        advice = "write `while:` for a stretch of time, or `as_soon_as:` for a moment"
         place = keys[1].place if keys else code.place
         self._report.error(place, "two-triggers" if keys else "missing-key", said, advice)
         return None
@@ -198,7 +201,9 @@ class Rules:
         if value is None and "do" in meant:
             return None
         if value is None:
-            self._report.error(code.place, "missing-key", "the rule does nothing", "write `do:` and a list of actions")
+            self._report.error(
+                code.place, "missing-key", "the rule does nothing", "write `do:` and below it actions, such as `- hide`"
+            )
             return None
         return self._effects.read(value, about)
 
@@ -215,13 +220,21 @@ class Rules:
             via = f' (in "{use.via}")' if use.via else ""
             if use.is_moment and where != Trigger.AS_SOON_AS:
                 said = f"`{where}` cannot look at a change or an event{via}"
-                self._report.error(use.place, "change-outside-moment", said, "write the rule with `as_soon_as:`")
+                advice = "write `as_soon_as:` instead of `while:`, or a condition without a change"
+                if where != Trigger.WHILE:
+                    advice = "write a condition without a change, such as `product.stock: 0`"
+                self._report.error(use.place, "change-outside-moment", said, advice)
             root, _, name = use.field.partition(".")
             is_other = root in set(_ABOUT) and root != about
             if is_other or (root == "before" and name and name not in subject_fields(about)):
                 said = f"a rule about a {about} cannot see {use.field}{via}"
                 other = SubjectKind.CATEGORY if about is SubjectKind.PRODUCT else SubjectKind.PRODUCT
-                self._report.error(use.place, "wrong-subject", said, f"write `about: {other}`, or another field")
+                advice = f"write `about: {other}`, or another field"
+                if use.field in {"category.id", "category.name", "category.path"}:
+                    advice = "the categories that a product is in are `product.categories: {contains: …}`"
+                elif root != "before" and name in subject_fields(about):
+                    advice = f"write `{about}.{name}`, or `about: {other}` for a rule about a {other}"
+                self._report.error(use.place, "wrong-subject", said, advice)
 
     def _mode(self, code: ScalarNode, node: MapNode) -> Mode | None:
         value = node.get("mode")
@@ -239,7 +252,8 @@ class Rules:
         found = self._one_of(value, "afterwards", tuple(Afterwards))
         if found is Afterwards.PUT_BACK and trigger is Trigger.AS_SOON_AS:
             said = "a moment takes nothing that it could put back"
-            self._report.error(value.place, "moment-puts-back", said, "write the rule with `while:`")
+            advice = "write the rule with `while:`, or leave `afterwards` out"
+            self._report.error(value.place, "moment-puts-back", said, advice)
         return found or Afterwards.LEAVE
 
     def _first_sight(self, node: MapNode, trigger: Trigger | None) -> bool:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.explain import closest
-from rules_engine.core.rule import Effect, Identified, Named, Rule, RuleCode
+from rules_engine.core.rule import Effect, EffectKind, Identified, Named, Rule, RuleCode
 from rules_engine.core.scenario import Expected, Scenario
 from rules_engine.core.subject import SubjectKind
 from rules_engine.core.words import read_time
@@ -129,13 +129,20 @@ class ScenarioReader:
             return None
         if isinstance(value, ScalarNode) and value.text in set(Expected):
             return Expected(value.text)
-        if isinstance(value, ScalarNode) and closest(value.text, Expected):
-            self._report.unknown(value, "unknown-value", "`expect` cannot be", Expected)
+        if isinstance(value, ScalarNode) and not value.is_null and self._is_no_action(value.text):
+            advice = "write what the rule does, such as `- remove_from_category: NAME`, or nothing, or cannot tell"
+            self._report.unknown(value, "unknown-value", "`expect` cannot be", Expected, advice)
             return None
         if (isinstance(value, ScalarNode) and value.is_null) or (isinstance(value, ListNode) and not value.items):
             self._report.error(value.place, "missing-value", "an action is missing here", "or write `expect: nothing`")
             return None
         return self._lines(value, "expect")
+
+    @staticmethod
+    def _is_no_action(text: str) -> bool:
+        """Whether a word is meant to be `nothing` or `cannot tell` rather than an action, or to be neither."""
+        actions = [*EffectKind, NOTIFY]
+        return text not in actions and (closest(text, Expected) != "" or closest(text, actions) == "")
 
     def _lines(self, node: Node, where: str) -> tuple[Effect, ...]:
         items = node.items if isinstance(node, ListNode) else (node,)

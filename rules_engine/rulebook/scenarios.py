@@ -73,8 +73,11 @@ class Scenarios:
         if isinstance(node, ScalarNode) and node.is_null:
             return []
         if not isinstance(node, MapNode):
-            said = "`tests` is a map of rules"
-            self._report.error(node.place, "wrong-shape", said, "write a rule's code, and below it a list of tests")
+            said = "below `tests:` stands the code of a rule, and below that its tests"
+            code = next(iter(self._rules), "sold-out-leaves-featured")
+            self._report.error(
+                node.place, "wrong-shape", said, f"write `{code}:` in a line above, and indent the tests"
+            )
             return []
         return [scenario for key, value in node for scenario in self._of_rule(key, value)]
 
@@ -86,7 +89,7 @@ class Scenarios:
             return
         for item in node.items if isinstance(node, ListNode) else (node,):
             if not isinstance(item, MapNode):
-                said = "a test is a map"
+                said = "a test has a name, what the shop shows, and what is expected"
                 self._report.error(item.place, "wrong-shape", said, "write `- name:`, `given:` and `expect:`")
                 continue
             self._check_name(rule.code, item)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
+from rules_engine.core.age import AGES
 from rules_engine.core.clock import LONGEST, UNIT_WORDS, UNITS, read_duration, say_duration
 from rules_engine.core.explain import closest
 
@@ -23,7 +24,8 @@ def read_span(report: Report, node: Node, name: str, *, most: timedelta = LONGES
     span = read_duration(text)
     if span is None:
         if _NUMBER.fullmatch(text):
-            said, advice = f"`{name}` needs a unit after {text[:20]}", f"write `{name}: {text[:20]} minutes`"
+            unit = "days" if name in AGES else "minutes"
+            said, advice = f"`{name}` needs a unit after {text[:20]}", f"write `{name}: {text[:20]} {unit}`"
         else:
             meant = _meant(text)
             advice = f"write `{name}: {meant}`" if meant else f"write it as 15 minutes or 14 days; {_units()}"

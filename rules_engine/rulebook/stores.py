@@ -166,7 +166,7 @@ class _StoreReader:
         return [one] if is_list else one
 
     def _secret(self, key: ScalarNode, node: Node) -> str:
-        name = re.sub(r"\W", "_", f"{self._key.text}_{key.text}").upper()
+        name = self._variable(key.text)
         advice = f"write `${{{name}}}` and set {name} in the environment"
         if not isinstance(node, ScalarNode):
             self._error(node.place, "wrong-shape", f"`{key.text}` is one secret", advice)
@@ -183,6 +183,10 @@ class _StoreReader:
         if not value.strip() and match[1] not in self._missing:
             self._missing.append(match[1])
         return value.strip()
+
+    def _variable(self, key: str) -> str:
+        """The environment variable that a secret of this store could be in."""
+        return re.sub(r"\W", "_", f"{self._key.text}_{key}").upper()
 
     def _plain(self, key: ScalarNode, node: Node) -> Plain:
         if isinstance(node, MapNode):
@@ -244,7 +248,8 @@ class _StoreReader:
         name = ".".join(part for part in where if not part.isdigit() and "[" not in part)
         if detail["type"] == "missing":
             said = f'store "{self._key.text}" ({self._spec.TITLE}) needs `{name}`'
-            self._error(self._key.place, "missing-key", said, f"write `{name}: …`")
+            value = f"${{{self._variable(name)}}}" if field is not None and is_secret(field) else "…"
+            self._error(self._key.place, "missing-key", said, f"write `{name}: {value}`")
         elif detail["type"] == "extra_forbidden":
             advice = did_you_mean(where[-1], Names.model_fields, "there are: " + ", ".join(Names.model_fields))
             self._error(node.place, "unknown-key", f"`{'.'.join(where[:-1])}` has no key `{where[-1]}`", advice)

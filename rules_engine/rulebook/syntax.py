@@ -242,7 +242,7 @@ def _bad_escape(at: _At) -> Slip | None:
     said = "in double quotes a `\\` begins a special sign, and this is none"
     if entry is None or not re.fullmatch(r'"[^"\']*"', entry["value"]):
         return None
-    return Slip(at.line + 1, at.column + 1, 1, said, f"write `{entry['key']}: '{entry['value'][1:-1]}'`")
+    return Slip(at.line + 1, at.column, 2, said, f"write `{entry['key']}: '{entry['value'][1:-1]}'`")
 
 
 def _list_in_line(at: _At) -> Slip | None:

@@ -210,7 +210,9 @@ class _Reader:
     def _start(self, event: MappingStartEvent | SequenceStartEvent) -> None:
         is_map = isinstance(event, MappingStartEvent)
         if self._open and self._open[-1].is_map and self._open[-1].key is None:
-            self._refuse(event, "bad-key", "a key is one text, not a map or list", "text with { or [ needs quotes")
+            self._refuse(
+                event, "bad-key", "a key is one text, and a { or [ is none", "write it without them, or in quotes"
+            )
             raise _StopReadingError
         if len(self._open) >= MAX_DEPTH:
             said = f"the file is nested more than {MAX_DEPTH} levels deep"
@@ -283,13 +285,28 @@ class _Reader:
         place = Place(self._path, start.line + 1, start.column + 1, length)
         is_plain = event.style is None or event.style == ""
         text = event.value
+        if is_plain and is_one_line and text:
+            self._warn_of_comment(text, end.line, end.column)
         if is_plain and len(text) <= _LONGEST_QUOTED and _CURLED.fullmatch(text):
-            is_plain, text = False, text[1:-1]
+            text = text[1:-1]
+            is_plain = text in _FLAGS or _DECIMAL.fullmatch(text) is not None  # these need no quotes at all
             said = "these curly quotes, as mail programs and Word write them, would be part of the text"
             is_open = self._report.open_lines(self._path) is not None
-            advice = f'write `"{text}"`' if is_open else "write straight quotes, or none"
+            advice = "write straight quotes, or none"
+            if is_open:
+                advice = f"write `{text}`" if is_plain else f'write `"{text}"`'
             self._report.error(place if is_open else replace(place, length=1), "curly-quotes", said, advice)
         return ScalarNode(text, is_plain, place, end.line + 1, end.column + 1)
+
+    def _warn_of_comment(self, text: str, line: int, column: int) -> None:
+        """A number sign after a blank begins a comment, and the text ends before it: `Size #5` is `Size`."""
+        lines = self._report.open_lines(self._path)
+        rest = lines[line][column:] if lines is not None and line < len(lines) else ""
+        if match := re.match(r"[ ]+#\d", rest):
+            place = Place(self._path, line + 1, column + match.end() - 1, len(rest[match.end() - 2 :].rstrip()))
+            said = "from the `#` on this line is a comment, and no part of the text"
+            written = f"{text}{rest.rstrip()}"[:100].replace('"', "'")
+            self._report.warn(place, "comment-in-text", said, f'write `"{written}"`, or a blank after the `#`')
 
     def _place(self, event: Event) -> Place:
         return Place(self._path, event.start_mark.line + 1, event.start_mark.column + 1)

@@ -106,7 +106,7 @@ def test_weekdays_are_days_and_ranges_of_days(compiled: Compile, text: str, days
         (STRETCH, "wrong-type", "flap_limit: true", "true", "`flap_limit: 3`"),
         (STRETCH, "wrong-type", "flap_limit: 0", "0", "`flap_limit: 3`"),
         (STRETCH, "wrong-type", "flap_limit: 2.5", "2.5", "`flap_limit: 3`"),
-        (STRETCH, "wrong-shape", "if_no_category_is_left: Unsorted", "Unsorted", "{add_to_category: NAME}"),
+        (STRETCH, "wrong-shape", "if_no_category_is_left: Unsorted", "Unsorted", "{add_to_category: Unsorted}"),
         (STRETCH, "wrong-shape", "if_no_category_is_left: {remove_from_category: A}", "{", "{add_to_category: NAME}"),
         (STRETCH, "wrong-target", "if_no_category_is_left: {add_to_category: all}", "all", "name the category"),
         (STRETCH, "wrong-target", "if_no_category_is_left: {add_to_category: [B, a]}", "a", "another one"),

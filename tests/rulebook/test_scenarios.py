@@ -140,7 +140,7 @@ def product(text: str) -> str:
 
 OUTER = [
     ("unknown-rule", f"{RULES}tests: {{leave: []}}\n", "leave", 'did you mean "leaves"?'),
-    ("wrong-shape", f"{RULES}tests: [leaves]\n", "[", "a rule's code"),
+    ("wrong-shape", f"{RULES}tests: [leaves]\n", "[", "`leaves:` in a line above"),
     ("wrong-shape", f"{RULES}tests: {{leaves: [now]}}\n", "now", "`given:`"),
     ("missing-key", one("given: {product: {}}, expect: nothing"), "{", "`name:`"),
     ("missing-key", one("name: '', given: {product: {}}, expect: nothing"), "''", "`name:`"),

@@ -45,7 +45,7 @@ def value(text: str) -> object:
         ("yaml-syntax", "a: b: c\n", 1, 4),
         ("yaml-syntax", "a: [1, 2\n", 1, 4),
         ("yaml-syntax", "a: @home\n", 1, 4),
-        ("yaml-syntax", 'a: "\\q"\n', 1, 6),
+        ("yaml-syntax", 'a: "\\q"\n', 1, 5),
         ("yaml-syntax", "a:\n  - b\n c: d\n", 3, 2),
     ],
 )
