@@ -75,9 +75,9 @@ def _report_category(
 ) -> None:
     found = directory.category(target)
     if isinstance(found, Unresolved):
-        code = "ambiguous-category" if found.is_ambiguous else "unknown-category"
         advice = found.advice or _otherwise(directory, target, is_listed=is_listed)
-        report.error(place, code, _in(store, found.said), advice)
+        said = _in(store, found.said)
+        report.error(place, "ambiguous-category" if found.is_ambiguous else "unknown-category", said, advice)
     elif is_listed and found not in directory.categories:
         said, advice = f"no category with the id {found}", "write the id that the shop shows, or the category's name"
         if isinstance(target, Named):
