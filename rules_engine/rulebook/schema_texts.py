@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rules_engine.core.delivery import EventType
+
 Json = dict[str, Any]
 """A piece of a JSON Schema. Any: whatever JSON holds."""
 
@@ -205,7 +207,7 @@ FIELDS: Mapping[str, Said] = {
     "category.raw": Said(
         "The category as the shop itself shows it; for a part of it write `category.raw.NAME`.", ("not_empty",)
     ),
-    "event.type": Said("What arrived.", ("product.updated",)),
+    "event.type": Said("What arrived.", tuple(str(one) for one in EventType if one is not EventType.UNKNOWN)),
     "event.time": Said("When it happened, as the shop says.", ({"newer_than": "1 hour"},)),
     "store.alias": Said("The store's name in stores.yaml.", ("web", {"one_of": ["web", "ksa"]})),
     "store.vendor": Said("The shop system of the store.", ("ecwid",)),
