@@ -63,7 +63,7 @@ def _meant(text: str) -> str:
         return ""
     start = _clock(match["hour"], match["minute"], match["half"])
     end = _clock(match["hour2"], match["minute2"], match["half2"])
-    if end <= start and end < 12 * 60 and not match["half2"] and not match["minute2"]:
+    if end <= start <= 12 * 60 and not match["half2"] and not match["minute2"]:
         end += 12 * 60  # nine to five
     if max(start, end) > 24 * 60 or start == end:
         return ""

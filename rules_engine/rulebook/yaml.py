@@ -267,11 +267,11 @@ class _Reader:
             parent.key = None
 
     def _check_key(self, key: ScalarNode) -> None:
-        """A key with a sign in it that nobody sees is none that is known, and looks like one."""
-        hidden = _HIDDEN.search(key.text)
+        """A key with a sign in it that nobody sees is none that is known, and looks like one. In quotes it is meant."""
+        hidden = _HIDDEN.search(key.text) if key.is_plain else None
         if hidden is None:
             return
-        before = len(key.text) - len(key.text.lstrip()) if key.is_plain and key.place.length > 1 else 0
+        before = len(key.text) - len(key.text.lstrip()) if key.place.length > 1 else 0
         place = replace(key.place, column=key.place.column + before, length=max(1, key.place.length - before))
         where = "before" if hidden.end() <= before else "in"
         said = f"{where} this word stands a sign that cannot be seen, as texts from web pages and e-mails have them"

@@ -91,6 +91,7 @@ def test_weekdays_are_days_and_ranges_of_days(compiled: Compile, text: str, days
         (STRETCH, "wrong-type", "between: 9 to 5", "9 to 5", "`between: 09:00 and 17:00`"),
         (STRETCH, "wrong-type", "between: from 8.30 until 17", "from 8.30 until 17", "`between: 08:30 and 17:00`"),
         (STRETCH, "wrong-type", "between: 10pm - 6am", "10pm - 6am", "`between: 22:00 and 06:00`"),
+        (STRETCH, "wrong-type", "between: 17 to 9", "17 to 9", "`between: 17:00 and 09:00`"),
         (STRETCH, "wrong-type", "between: 12am and 12pm", "12am and 12pm", "`between: 00:00 and 12:00`"),
         (STRETCH, "wrong-shape", "between: office hours", "office hours", "`between: 09:00 and 17:00`"),
         (STRETCH, "wrong-type", "between: 9 and 17:00", "9 and 17:00", "`between: 09:00 and 17:00`"),

@@ -84,6 +84,10 @@ def test_a_key_with_a_sign_that_nobody_sees_is_refused(sign: str) -> None:
     assert [(problem.code, problem.place.line) for problem in report.problems] == [("bad-character", 2)]
 
 
+def test_a_key_in_quotes_may_have_any_sign() -> None:
+    assert read('"Shoe\u00a0size": 42\n')[1].problems == ()
+
+
 def test_curly_quotes_that_are_part_of_a_text_may_be_meant() -> None:
     assert read("a: \u201cSale\u201d products\nb: '\u201cSale\u201d'\n")[1].problems == ()
 
