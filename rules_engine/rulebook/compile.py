@@ -47,7 +47,12 @@ def compile_rulebook(
             files.append(node)
     lost = {name for file in files for name in _refuse_keys(file, report)}
     meanings = _meanings(files, report)
-    conditions = Conditions(report, meanings, is_partial=len(files) < len(paths) or "meanings" in lost)
+    known: dict[str, list[str]] = {
+        "store.alias": [store.alias for store in stores],
+        "store.vendor": list(vendors),
+    }
+    is_partial = len(files) < len(paths) or "meanings" in lost
+    conditions = Conditions(report, meanings, is_partial=is_partial, known=known)
     for name in meanings:
         conditions.meaning(name)
     rules = Rules(report, conditions, Effects(report, notify), Fit(report, stores, vendors))

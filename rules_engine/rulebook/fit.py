@@ -75,11 +75,15 @@ class Fit:
 
     def named(self, needs: Needs, aliases: Sequence[StoreAlias]) -> tuple[StoreAlias, ...]:
         """The stores that the rule names; whatever stands in the way of one is an error."""
+        found = []
         for alias in aliases:
-            for obstacle in self._obstacles(needs, alias):
+            obstacles = list(self._obstacles(needs, alias))
+            for obstacle in obstacles:
                 self._report.error(obstacle.place, obstacle.code, obstacle.message, obstacle.advice)
-        self._check_afterwards(needs, aliases)
-        return tuple(aliases)
+            if not obstacles:
+                found.append(alias)
+        self._check_afterwards(needs, found)
+        return tuple(found)
 
     def able(self, needs: Needs) -> tuple[tuple[StoreAlias, ...], dict[StoreAlias, str]]:
         """The stores that can do all that the rule asks, and why each of the others is left out."""
@@ -124,6 +128,10 @@ class Fit:
 
     def _obstacles(self, needs: Needs, alias: StoreAlias) -> Iterator[Obstacle]:
         spec, name = self._specs[alias], self._called(alias)
+        if needs.about is SubjectKind.CATEGORY and not any(field.startswith("category.") for field in spec.FIELDS):
+            said = f"{name} shows nothing of its categories, so no rule about them can run there"
+            yield Obstacle(needs.code.place, "lacks-field", said, f"leave {alias} out of `stores`")
+            return
         if needs.fallback is not None:
             yield from _missing_membership(needs.fallback, spec, name)
         for effect in needs.all_effects:
@@ -153,9 +161,10 @@ def _missing_actions(effect: PlacedEffect, spec: VendorSpec, name: str, *, puts_
     is_empty = kind is EffectKind.EMPTY_CATEGORY
     forward = ActionKind.REMOVE_FROM_CATEGORY if is_empty else ActionKind(kind.value)
     if forward not in able or (is_empty and not spec.CAPABILITIES.can_empty_category):
-        yield Obstacle(effect.place, "cannot-do", f"{name} cannot {_spoken(kind)}", f"it can: {_can(spec)}")
+        advice = f"write another action, or leave the store out of `stores`; it can: {_can(spec)}"
+        yield Obstacle(effect.place, "cannot-do", f"{name} cannot {_SPOKEN[kind.value]}", advice)
     elif puts_back and not kind.actions <= able:
-        missing = listed(_spoken(action) for action in sorted(kind.actions - able))
+        missing = listed(_SPOKEN[action.value] for action in sorted(kind.actions - able))
         said = f"{name} cannot put this back: it cannot {missing}"
         yield Obstacle(effect.place, "cannot-put-back", said, "write `afterwards: leave`")
 
@@ -186,13 +195,23 @@ def _missing_fields(needs: Needs, spec: VendorSpec, name: str, fields: frozenset
             continue
         seen.add(wanted)
         via = f' (used by "{use.via}")' if use.via else ""
-        shown = sorted({f"{needs.about}.{known}" for known in subject_fields(needs.about)} & fields)
-        advice = f"{spec.TITLE} has: {', '.join(shown)}" if shown else f"{spec.TITLE} shows nothing of a {needs.about}"
+        shown = [known for known in subject_fields(needs.about) if f"{needs.about}.{known}" in fields]
+        advice = (
+            f"leave the store out of `stores`, or use what {spec.TITLE} shows of a {needs.about}: {', '.join(shown)}"
+        )
         yield Obstacle(use.place, "lacks-field", f"{name} has no {wanted}{via}", advice)
 
 
-def _spoken(kind: EffectKind | ActionKind) -> str:
-    return kind.value.replace("_", " ")
+_SPOKEN = {
+    "add_to_category": "add products to categories",
+    "remove_from_category": "take products out of categories",
+    "empty_category": "empty categories",
+    "assign_brand": "give products a brand",
+    "unassign_brand": "take the brand off products",
+    "hide": "hide products",
+    "show": "show products",
+}
+"""What a store cannot do, by action."""
 
 
 def _can(spec: VendorSpec) -> str:

@@ -204,7 +204,7 @@ def test_a_rule_without_stores_runs_where_it_can_and_says_why_not_elsewhere(comp
     assert rulebook.rules[0].stores == ("web",)
     reasons = rulebook.left_out[rulebook.rules[0].code]
     assert reasons[StoreAlias("ksa")] == "ksa (Zid) has no product.brand"
-    assert reasons[StoreAlias("brands")] == "brands (Axim) cannot hide"
+    assert reasons[StoreAlias("brands")] == "brands (Axim) cannot hide products"
 
 
 def test_raw_is_what_the_shop_sends_and_needs_no_field(compiled: Compile) -> None:
