@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rules_engine.core.problem import Place, Problem
 from rules_engine.rulebook.masks import mask_all
 from rules_engine.rulebook.report import MOST_PROBLEMS, Report
 from rules_engine.rulebook.yaml import ListNode, MapNode, Node, ScalarNode, read_yaml
@@ -165,3 +166,8 @@ def test_any_text_is_a_tree_or_a_problem_with_a_place(text: str) -> None:
     assert (node is None) <= bool(report.problems)
     assert all(problem.place.line >= 1 and problem.place.column >= 1 for problem in report.problems)
     assert all(problem.render() for problem in report.problems)
+
+
+def test_the_caret_stands_below_its_word_also_after_a_tab() -> None:
+    problem = Problem(Place("a.yaml", 1, 4), "wrong-type", "not this", source="a:\tb")
+    assert problem.render().splitlines()[1:] == ["    1 | a:\tb", "      |   \t^"]
