@@ -9,8 +9,9 @@ class Metrics:
     """Prometheus metrics in a registry of one's own, so that two engines in one program do not meet.
 
     `deliveries` counts answers at the door by what became of the delivery, `duplicates` repeated deliveries, `calls`
-    the calls to shops by outcome, `turns` the turns of lanes, `notices` what people were told by outcome. The gauges are set when somebody looks: deliveries that
-    wait, the age in seconds of the oldest, seconds since the lane's last turn, and whether the store is parked.
+    the calls to shops by outcome, `turns` the turns of lanes, `notices` what people were told by outcome. The gauges
+    are set when somebody looks: deliveries that wait, the age in seconds of the oldest, seconds since the lane's last
+    turn, and whether the store is parked.
     """
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:

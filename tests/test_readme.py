@@ -18,9 +18,14 @@ from rules_engine.commands import app
 from rules_engine.core.errors import RulebookError
 from rules_engine.core.fields import CATEGORY, EVENT, NOW, PRODUCT, ROOTS, STORE
 from rules_engine.core.rule import Afterwards, EffectKind, Mode, Rulebook
+from rules_engine.core.store import StoresFile
 from rules_engine.core.words import Change, Truth, Word
-from rules_engine.rulebook import compile_rulebook, load_stores
+from rules_engine.preview.scenario_result import play
+from rules_engine.rulebook import compile_rulebook, compile_scenarios, load_stores
+from rules_engine.rulebook.effects import NOTIFY
+from rules_engine.rulebook.given import GIVEN_KEYS
 from rules_engine.rulebook.rules import KEYS
+from rules_engine.rulebook.scenario import KEYS as TEST_KEYS
 from rules_engine.settings import settings_table
 from rules_engine.vendors import VENDORS
 
@@ -28,7 +33,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
-SHELL = frozenset({"export", "git", "cd", "curl"})
+SHELL = frozenset({"export", "git", "cd", "cp", "curl", "mkdir"})
 """What a shell block may use beside make and our own command."""
 
 Rows = list[list[str]]
@@ -62,11 +67,15 @@ def blocks(language: str) -> list[str]:
     return ["\n".join(line.removeprefix(indent) for line in text.splitlines()) + "\n" for indent, text in found]
 
 
+def shipped_stores() -> StoresFile:
+    """The stores that are shipped."""
+    stores = (ROOT / "rules" / "stores.yaml").read_text(encoding="utf-8")
+    return load_stores(stores, path="rules/stores.yaml", vendors=VENDORS, environment=None)
+
+
 def compiled(text: str) -> Rulebook:
     """A rule file of the README, read by the real loader for the stores that are shipped."""
-    stores = (ROOT / "rules" / "stores.yaml").read_text(encoding="utf-8")
-    path = text.splitlines()[0].removeprefix("# ")
-    known = load_stores(stores, path="rules/stores.yaml", vendors=VENDORS, environment=None)
+    path, known = text.splitlines()[0].removeprefix("# "), shipped_stores()
     return compile_rulebook({path: text}, stores=known.stores, vendors=VENDORS, notify=known.notify_names)
 
 
@@ -106,6 +115,13 @@ def codes_in(path: Path) -> Iterator[str]:
             )
 
 
+def texts_in(path: Path) -> Iterator[str]:
+    """Every text that stands in a file as a value."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
 def test_the_settings_are_those_of_the_code() -> None:
     assert tables("Settings") == [[f"`{name}`", default, meaning] for name, default, meaning in settings_table()]
 
@@ -116,12 +132,54 @@ def test_every_command_is_listed_and_nothing_else() -> None:
     assert all(row[1] for row in tables("Commands"))
 
 
+def named_blocks(pattern: str) -> list[str]:
+    """The YAML blocks whose first line names such a file."""
+    return [text for text in blocks("yaml") if re.fullmatch(rf"# (?:{pattern})", text.splitlines()[0])]
+
+
+def test_every_shown_file_says_its_name_so_that_it_can_be_tried() -> None:
+    known = r"rules/broken.yaml|rules/stores.yaml|rules/tests/\w+.yaml|rules/\w+.yaml|.pre-commit-config.yaml"
+    assert named_blocks(known) == blocks("yaml")
+
+
 def test_the_shown_rules_are_taken_by_the_loader() -> None:
-    rules = [text for text in blocks("yaml") if "broken" not in text.splitlines()[0]]
+    rules = named_blocks(r"rules/(?!broken|stores)\w+\.yaml")
     assert rules
     for text in rules:
         assert compiled(text).rules
         assert compiled(text).warnings == ()
+
+
+def test_the_shown_tests_pass_with_the_shown_rules() -> None:
+    rulebook, (text,) = compiled(blocks("yaml")[0]), named_blocks(r"rules/tests/\w+\.yaml")
+    scenarios = compile_scenarios({"rules/tests/featured.yaml": text}, rulebook, stores=shipped_stores().stores)
+    assert len(scenarios) == 2
+    for scenario in scenarios:
+        rule = next(rule for rule in rulebook.rules if rule.code == scenario.rule)
+        store = next(store for store in shipped_stores().stores if store.alias == scenario.store)
+        vendor = VENDORS[store.settings.vendor](store.settings)
+        assert play(scenario, rule, store, vendor).is_ok
+
+
+def test_the_shown_stores_are_taken_by_the_loader() -> None:
+    shown = named_blocks(r"rules/stores\.yaml")
+    assert len(shown) == 2
+    joined = "".join(text.partition("\n")[2] for text in shown)
+    known = load_stores(joined, path="rules/stores.yaml", vendors=VENDORS, environment=None)
+    assert [store.alias for store in known.stores] == ["web"]
+    assert known.notify_names
+
+
+@pytest.mark.parametrize(
+    ("begins", "tests"),
+    [("web (Ecwid): 1 rule", "commands/test_plan_command.py"), ("Boot (product 17", "preview/test_why.py")],
+)
+def test_the_shown_answers_are_those_that_tests_expect(begins: str, tests: str) -> None:
+    (shown,) = [text for text in blocks("text") if text.startswith(begins)]
+    tree = ast.parse((ROOT / "tests" / tests).read_text(encoding="utf-8"))
+    expected = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    answer = re.sub(r"rules [0-9a-f]{12}", "rules RULES", shown.strip())
+    assert any(answer in text for text in expected)
 
 
 def test_the_shown_rules_are_those_that_are_shipped() -> None:
@@ -168,7 +226,12 @@ def test_every_field_that_conditions_see_is_named() -> None:
 
 
 def test_every_action_is_explained() -> None:
-    assert sorted(word for row in tables("Actions") for word in words(row[0])) == sorted(EffectKind)
+    assert sorted(word for row in tables("Actions") for word in words(row[0])) == sorted([*EffectKind, NOTIFY])
+
+
+def test_every_key_of_a_test_is_explained() -> None:
+    listed = [word for row in tables("Tests of rules") for word in words(row[0])]
+    assert sorted(listed) == sorted([*TEST_KEYS, *(f"given.{key}" for key in GIVEN_KEYS)])
 
 
 def test_every_vendor_and_every_key_of_its_stores_is_named() -> None:
@@ -189,11 +252,18 @@ def test_every_vendor_and_every_key_of_its_stores_is_named() -> None:
 
 
 def test_every_code_of_a_problem_is_listed_and_nothing_else() -> None:
-    files = [*(ROOT / "rules_engine" / "rulebook").glob("*.py"), ROOT / "rules_engine" / "core" / "traps.py"]
-    used = {code for path in files for code in codes_in(path)}
+    rooms = [("rulebook", "*.py"), ("core", "traps*.py"), ("core", "fault.py"), ("preview", "fields.py")]
+    rooms += [("preview", "names.py"), ("commands", "check_stores.py")]
+    files = [path for room, pattern in rooms for path in (ROOT / "rules_engine" / room).glob(pattern)]
     listed = [word for row in tables("Error codes") for word in words(row[0])]
     assert len(listed) == len(set(listed))
-    assert sorted(listed) == sorted(used)
+    shown = {
+        code
+        for path in (ROOT / "tests" / "rulebook" / "wrong").glob("*.txt")
+        for code in re.findall(r"   \[([a-z]+(?:-[a-z]+)*)\]$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert {code for path in files for code in codes_in(path)} | shown <= set(listed)
+    assert set(listed) <= {text for path in files for text in texts_in(path)}
 
 
 @pytest.mark.parametrize("text", [README, CHANGELOG], ids=["README", "CHANGELOG"])
@@ -249,5 +319,5 @@ def test_the_changelog_speaks_of_this_version() -> None:
 
 def test_what_is_not_there_yet_is_promised_nowhere_else() -> None:
     promised = README.replace(section("Not yet"), "")
-    for word in ("never_leave", "must_last", "ask_first", "per_day", "reconcile", "procrastinate", "JSON Schema"):
+    for word in ("never_leave", "ask_first", "per_day", "reconcile", "procrastinate"):
         assert word not in promised

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from .action import ActionKey, SlotRef
-from .clock import say_duration
+from .clock import say_duration, say_time
 from .plan import PlannedAction
 from .rule import NO_GUARDS, Guards, RuleCode
 from .subject import SubjectRef
@@ -92,8 +92,7 @@ class Bounds:
 
     def hour(self, when: datetime) -> str:
         """A time to come in a sentence, in the store's time zone: `09:00 (Asia/Riyadh)`; with its date if it is far."""
-        is_near = when - self.at < timedelta(hours=24)
-        return f"{when.astimezone(self.zone):%H:%M} ({self.zone})" if is_near else self._date(when)
+        return say_time(when, at=self.at, zone=self.zone)
 
     def _date(self, when: datetime) -> str:
         return f"{when.astimezone(self.zone):%Y-%m-%d %H:%M} ({self.zone})"

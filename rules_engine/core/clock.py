@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta, tzinfo
 
 from .explain import listed
 from .fields import WEEKDAYS
@@ -60,6 +60,12 @@ def say_duration(span: timedelta) -> str:
         if len(parts) == 2 or (parts and number == 0):
             break
     return " ".join(parts)
+
+
+def say_time(when: datetime, *, at: datetime, zone: tzinfo) -> str:
+    """A time to come as it is said `at` some time, in a zone: `09:00 (Asia/Riyadh)`; with its date if it is far."""
+    is_near = when - at < timedelta(hours=24)
+    return f"{when.astimezone(zone):{'%H:%M' if is_near else '%Y-%m-%d %H:%M'}} ({zone})"
 
 
 @dataclass(frozen=True, slots=True)

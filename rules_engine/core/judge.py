@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from .action import Aspect, SlotRef, SlotValue
 from .claims import Claim
-from .clock import say_duration
+from .clock import say_duration, say_time
 from .condition import Document, Finding, Truth, happens_in, judge
 from .directory import Directory, Unresolved
 from .finding import Kind
@@ -33,7 +33,7 @@ class Judged:
     `episode` is the stretch as it is now, None where the rule has never been met. `began` and `ended` say that this
     sighting turned it. `is_ripe` says that it has lasted as long as the rule asks for, or of one that ended, that it
     was seen to; `ripened` says that it had not yet at the sighting before. `look_at` is when time alone may make the
-    rule stand otherwise.
+    rule stand otherwise; `zone` is the store's.
     """
 
     rule: Rule
@@ -46,6 +46,7 @@ class Judged:
     is_ripe: bool = True
     ripened: bool = False
     look_at: datetime | None = None
+    zone: tzinfo = UTC
 
     @property
     def is_claiming(self) -> bool:
@@ -108,10 +109,8 @@ class Judged:
             return "its moment came"
         lasts = say_duration(self.rule.guards.must_last or timedelta(0))
         if self.began and not self.is_ripe and self.episode is not None:
-            until = ripens_at(self.rule, self.episode).astimezone(UTC)
-            is_same_day = until.date() == self.episode.since.astimezone(UTC).date()
-            said = f"{until:%H:%M}" if is_same_day else f"{until:%Y-%m-%d %H:%M}"
-            return f"its condition began to hold; it must last {lasts}, until {said} UTC"
+            until = say_time(ripens_at(self.rule, self.episode), at=self.episode.since, zone=self.zone)
+            return f"its condition began to hold; it must last {lasts}, until {until}"
         if self.began:
             return "its condition began to hold"
         if self.ended:
@@ -138,12 +137,12 @@ def judge_rules(
 
 def _judge_rule(rule: Rule, document: Document, before_at: datetime, episode: Episode | None, at: datetime) -> Judged:
     finding = whole_condition(rule, document)
-    turn = rule_turns_at(rule, document)
+    turn, zone = rule_turns_at(rule, document), document.now.tzinfo or UTC
     if not rule.is_while:
         stands = whole_condition(rule, document, transitions=Truth.MET).truth
         is_moment = _is_moment(rule, document, before_at, finding.truth)
-        return Judged(rule, finding, stands, is_moment=is_moment, look_at=turn)
-    judged = Judged(rule, finding, finding.truth, episode, look_at=turn)
+        return Judged(rule, finding, stands, is_moment=is_moment, look_at=turn, zone=zone)
+    judged = Judged(rule, finding, finding.truth, episode, look_at=turn, zone=zone)
     is_met = episode is not None and episode.truth is Truth.MET
     if finding.truth is Truth.MET and not is_met:
         number = episode.number + 1 if episode else 1

@@ -43,11 +43,11 @@ class Glimpse:
 class Scenario:
     """One test of one rule.
 
-    `before` is what was seen before `given`, in a glimpse of its own; without it `given` is the first sight. `held`
-    are lines of `do` that the rule did earlier and holds. `members` are the SKUs of the products in the category, for
-    a rule about categories. `after` is the time that passes once `given`, and every later glimpse in `then`, was seen.
-    `expect` is about what the rule does from the last glimpse on; the order does not count. `at` is when `given` is
-    seen, in the store's time zone (None: a Monday at noon).
+    `before` is what was seen before `given`: its fields lie over those of `given`. Without it `given` is the first
+    sight. `held` are lines of `do` that the rule did earlier and holds. `members` are the SKUs of the products in the
+    category, for a rule about categories. `after` is the time that passes once the last glimpse was seen. `expect` is
+    about what the rule does from that glimpse on; the order does not count. `at` is when `given` is seen, aware, in
+    the store's time zone (None: a Monday at noon).
     """
 
     rule: RuleCode

@@ -118,7 +118,8 @@ def _move_episodes(connection: sa.Connection, former: RuleCode, code: RuleCode) 
 def _move_actions(connection: sa.Connection, former: RuleCode, code: RuleCode, *, since: datetime) -> None:
     named = sa.cast(actions.c.rules, sa.Text).contains(json.dumps(former), autoescape=True)
     matters = actions.c.state.in_((*OPEN_ACTIONS, ActionState.DEAD.value))
-    query = sa.select(actions.c.seq, actions.c.rules).where(named, sa.or_(matters, actions.c.created_at > since, actions.c.done_at > since))
+    is_recent = sa.or_(actions.c.created_at > since, actions.c.done_at > since)
+    query = sa.select(actions.c.seq, actions.c.rules).where(named, sa.or_(matters, is_recent))
     for seq, rules in connection.execute(query).all():
         renamed = list(dict.fromkeys(code if rule == former else rule for rule in rules))
         connection.execute(sa.update(actions).where(actions.c.seq == seq).values(rules=renamed))

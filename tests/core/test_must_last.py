@@ -167,7 +167,7 @@ def test_a_rule_that_may_not_act_takes_nothing_when_it_has_lasted(mode: Mode) ->
 
 def test_the_traces_say_that_it_waits_that_it_has_lasted_and_what_is_done() -> None:
     desk = sold_out(WAITS)
-    assert desk.says() == "its condition began to hold; it must last 15 minutes, until 09:15 UTC"
+    assert desk.says() == "its condition began to hold; it must last 15 minutes, until 09:15 (UTC)"
     desk.later(minutes=5).sees(price=1)
     assert not desk.says()
     desk.later(minutes=10).sees()
@@ -178,7 +178,7 @@ def test_the_traces_say_that_it_waits_that_it_has_lasted_and_what_is_done() -> N
 
 def test_what_lasts_till_another_day_says_the_day() -> None:
     desk = sold_out(lasting(span=timedelta(days=3)))
-    assert desk.says() == "its condition began to hold; it must last 3 days, until 2026-03-05 09:00 UTC"
+    assert desk.says() == "its condition began to hold; it must last 3 days, until 2026-03-05 09:00 (UTC)"
 
 
 def test_what_ends_too_early_says_so() -> None:
@@ -321,7 +321,7 @@ def test_a_category_is_emptied_when_it_has_lasted() -> None:
     desk = Bench((EMPTIES,))
     waits = sees_category(desk, is_published=False)
     assert waits.look_at == START + QUARTER
-    assert "must last 15 minutes, until 09:15 UTC" in waits.traces[0].text
+    assert "must last 15 minutes, until 09:15 (UTC)" in waits.traces[0].text
     desk.sees(category_ids=[FEATURED, SALE])
     assert not desk.actions()
     lasted = sees_category(desk.later(minutes=15), is_published=False)

@@ -116,7 +116,7 @@ What comes next
   14:18, in 9 minutes: sold-out-leaves-featured acts, if its condition is still met then
 
 What happened last
-  14:03  sold-out-leaves-featured: its condition began to hold; it must last 15 minutes, until 14:18 UTC \
+  14:03  sold-out-leaves-featured: its condition began to hold; it must last 15 minutes, until 14:18 (UTC) \
 (rules RULES)"""
     )
 
