@@ -10,7 +10,8 @@ from .fault import Fault, syntax_fault, write
 from .subject import SubjectKind
 from .syntax import MAX_DEPTH, MAX_LENGTH, depth_of, parse
 from .traps_sense import sense_faults
-from .traps_words import unread, word_faults
+from .traps_stray import EXAMPLE, unread
+from .traps_words import word_faults
 
 __all__ = ["Fault", "lint", "mended"]
 
@@ -50,7 +51,7 @@ def mended(text: str, *, about: SubjectKind | None = None, is_condition: bool = 
 
 def _faults(text: str, about: SubjectKind | None, *, is_condition: bool) -> tuple[Fault, ...]:
     if not text.strip():
-        return (syntax_fault(0, 1, "the expression is empty"),)
+        return (syntax_fault(0, 1, "the expression is empty", EXAMPLE),)
     if len(text) > MAX_LENGTH:
         said = f"the expression has {len(text)} characters; {MAX_LENGTH} are allowed"
         return (Fault(0, 1, "jmespath-too-long", said, "split it with `all:` or a meaning"),)
@@ -64,7 +65,7 @@ def _faults(text: str, about: SubjectKind | None, *, is_condition: bool) -> tupl
     except RecursionError:
         return (_too_deep(),)
     except Exception:  # noqa: BLE001 — the parser raises KeyError, TypeError and others for some texts
-        return (syntax_fault(0, len(text), "this is not a JMESPath expression"),)
+        return (syntax_fault(0, len(text), "this is not a JMESPath expression", EXAMPLE),)
     if depth_of(tree.root) > MAX_DEPTH:
         return (_too_deep(),)
     return tuple(sense_faults(tree, about, is_condition=is_condition))

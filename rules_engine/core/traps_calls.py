@@ -61,10 +61,42 @@ _CASES = frozenset(
 )
 
 
+_CLOCKS = frozenset(
+    {"now", "today", "date", "age", "dayssince", "daysago", "datediff", "datedif", "days", "timestamp", "todate"}
+)
+_COUNTED = "write: length(product.variants[?stock == `0`]) > `0`, with what the counted ones must be"
+_SPREADSHEET: Mapping[str, str] = {
+    **dict.fromkeys(("countif", "countifs", "count_if", "filter", "any", "all", "some", "sumif"), _COUNTED),
+    **dict.fromkeys(
+        ("isblank", "is_blank", "isempty", "is_empty", "empty", "isnull", "is_null"), "write !(product.brand)"
+    ),
+    **dict.fromkeys(("left",), "write starts_with(product.sku, 'SALE-')"),
+    **dict.fromkeys(("right",), "write ends_with(product.sku, '-XL')"),
+    **dict.fromkeys(("search", "find", "instr", "find_in_set"), "write contains(product.name, 'boot')"),
+}
+"""What to write instead of functions of spreadsheets, whose values stand in another order."""
+
+_EXAMPLES: Mapping[str, str] = {
+    "contains": "contains(product.name, 'boot')",
+    "starts_with": "starts_with(product.sku, 'SALE-')",
+    "ends_with": "ends_with(product.sku, '-XL')",
+    "length": "length(product.variants)",
+    "join": "join(', ', product.categories)",
+    "sort_by": "sort_by(product.variants, &stock)",
+    "max_by": "max_by(product.variants, &stock)",
+    "min_by": "min_by(product.variants, &stock)",
+    "map": "map(&stock, product.variants)",
+}
+
+
 def _advice(name: str) -> tuple[str | None, str]:
     """The function that is meant, and the advice."""
     if name in _ELSEWHERE:
         return _ELSEWHERE[name], f'did you mean "{_ELSEWHERE[name]}"?'
+    if name.lower().replace("_", "") in _CLOCKS:
+        return None, "for an age write `product.created_at: {newer_than: 14 days}` as a condition of its own"
+    if name.lower() in _SPREADSHEET:
+        return None, _SPREADSHEET[name.lower()]
     if name in _CASES:
         return None, "write the comparison as a condition of its own, `product.name: {contains: …}`: it overlooks case"
     near = did_you_mean(name, SIGNATURES, "the functions are " + ", ".join(sorted(SIGNATURES)))
@@ -103,7 +135,8 @@ def call_shape(sense: Sense, node: Node, scope: Shape) -> Shape:
     if len(children) != signature.count and not (signature.takes_more and len(children) > signature.count):
         few = "at least " if signature.takes_more else ""
         said = f"`{name}` takes {few}{signature.count} value{'s' if signature.count != 1 else ''}, not {len(children)}"
-        sense.faults.append(Fault(start, len(name), "jmespath-function", said))
+        advice = f"write it as in {_EXAMPLES[name]}" if name in _EXAMPLES else f"write {name}(product.variants[].stock)"
+        sense.faults.append(Fault(start, len(name), "jmespath-function", said, advice))
         return of_call(name, Given())
     items = next((shapes[id(child)].items for child in plain if shapes[id(child)].items), None) or ANYTHING
     each = ANYTHING

@@ -17,7 +17,7 @@ _SIGNS: Mapping[str, str] = {"eq": "==", "ne": "!=", "lt": "<", "lte": "<=", "gt
 _TURNED: Mapping[str, str] = {"lt": "gt", "lte": "gte", "gt": "lt", "gte": "lte"}
 _NUMERIC = re.compile(r"\s*-?[0-9]+(?:\.[0-9]+)?\s*")
 _DATE = re.compile(r"[0-9]{4}(?:-[0-9]{2}(?:-[0-9]{2}(?:[T ].*)?)?)?", re.DOTALL)
-_AGO = re.compile(r"[0-9]+\s*[a-z]+", re.IGNORECASE)
+_AGO = re.compile(r"(?:the )?(?:last |past )?([0-9]+\s*[a-z]+)(?: ago| old)?", re.IGNORECASE)
 _TRUE, _FALSE = ({"true", "yes", "1", "on"}, {"false", "no", "0", "off", ""})
 
 _WORDS_OF: Mapping[str, tuple[str, ...]] = {
@@ -116,7 +116,16 @@ class Comparison:
         fix, side = self._corrected(node, shape, other, source, value)
         if fix is None and shape.is_only(Kind.TEXT, Kind.NUMBER) and other.is_only(Kind.LIST, Kind.FLAG, Kind.OBJECT):
             fix, side = self._turned(source)
-        return self._fault(said, fix, side=side)
+        return self._fault(said, fix, "" if fix is not None else self._example(shape, source), side=side)
+
+    def _example(self, shape: Shape, source: str) -> str:
+        """What to compare with instead, where what was meant is not known."""
+        kinds = {Kind.NUMBER: "`3`", Kind.TEXT: "'Acme'", Kind.FLAG: "`true`"}
+        example = next((written for kind, written in kinds.items() if shape.is_only(kind)), "")
+        if not example:
+            return "compare a number with a number, text with text"
+        sign = "==" if shape.is_only(Kind.FLAG) else self._sign
+        return f"compare it with {next(iter(shape.solid))}, as in {source} {sign} {example}"
 
     def _turned(self, source: str) -> tuple[str | None, int | None]:
         """The same with the sides changed: text beside a list of texts."""
@@ -168,12 +177,11 @@ class Comparison:
         if shape.field_type in {FieldType.TIME, FieldType.DATE}:
             if _DATE.fullmatch(value):
                 return None
-            is_span = bool(_AGO.fullmatch(value)) and shape.path
-            advice = (
-                f"write `{shape.path}: {{newer_than: {value}}}` or `older_than`"
-                if is_span
-                else "write it as '2026-11-27'"
-            )
+            span = _AGO.fullmatch(value)
+            word = "newer_than" if self._sign in {">", ">="} else "older_than"
+            advice = "write it as '2026-11-27'"
+            if span and shape.path:
+                advice = f"write `{shape.path}: {{{word}: {span[1]}}}` as a condition of its own"
             said = f"{as_text(value)} is no date as {shape.path or source} holds them: year, month, day"
             return self._fault(said, None, advice, side=1)
         if _NUMERIC.fullmatch(value) and shape.is_only(Kind.TEXT):

@@ -7,10 +7,11 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
-from .fault import Fault, as_name, as_text, in_single_quotes, syntax_fault, write
+from .fault import Fault, as_name, as_text, in_single_quotes, write
 from .fields import ROOTS, FieldType, fields_below, read_path
-from .syntax import Spelled, is_literal_sound, scan
-from .traps_line import OPENERS, OPENING, Line
+from .syntax import is_literal_sound
+from .traps_line import Line
+from .traps_stray import EXAMPLE, stray
 
 COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
 _MISSPELT = {
@@ -35,10 +36,14 @@ _LISTS = frozenset({FieldType.NAMES, FieldType.IDS})
 def word_faults(text: str) -> Iterator[Fault]:
     """Every word that stands where it means nothing, or something else than it seems to."""
     line = Line(text)
+    told = 0
     for place in range(len(line.words)):
+        if line.at(place).start < told:
+            continue  # in what the last correction replaces
         fault = next((found for check in _CHECKS if (found := check(line, place))), None)
         if fault:
             yield fault
+            told = fault.offset + fault.length if fault.fix is not None else told
 
 
 def _literal(line: Line, place: int) -> Fault | None:
@@ -97,7 +102,7 @@ def _joining(line: Line, place: int) -> Fault | None:
     is_between = line.ends_operand(place - 1) and line.at(place - 1).text.lower() not in {"not", "is"}
     if low in _JOINS and is_between:
         return line.fault(place, place, "jmespath-word", f"JMESPath does not know `{word.text}`", _JOINS[low])
-    if low in _JOINS and line.at(place + 1).text == "(" and not is_between:
+    if low in {*_JOINS, "if", "iif"} and line.at(place + 1).text == "(" and not is_between:
         return _spreadsheet(line, place)
     if low == "not" and not is_between and line.starts_operand(place + 1) and line.at(place - 1).text.lower() != "is":
         return _denial(line, place)
@@ -112,7 +117,10 @@ def _joining(line: Line, place: int) -> Fault | None:
     if low in {"like", "matches"}:
         said = f"JMESPath does not know `{word.text}`: it has no wildcards"
         field = line.source(line.operand_before(place), place - 1)
-        advice = f'write `{field}: {{matches: "…*"}}` as a condition of its own'
+        pattern = (
+            line.at(place + 1).text[1:-1].replace("%", "*") if line.at(place + 1).kind in {"text", "name"} else "…*"
+        )
+        advice = f'write `{field}: {{matches: "{pattern}"}}` as a condition of its own'
         return line.fault(place, place, "jmespath-word", said, None, advice)
     if low in _BETWEEN and line.at(place + 1).text != "(":
         first, last = line.operand_before(place), line.operand_after(place)
@@ -128,8 +136,13 @@ def _spreadsheet(line: Line, place: int) -> Fault:
     commas = [at for at in range(opened + 1, closed) if line.at(at).text == "," and line.around(at) == opened]
     bounds = [opened, *commas, closed]
     parts = [line.source(first + 1, last - 1) for first, last in pairwise(bounds)]
+    said = f"JMESPath does not know `{word.text}`"
+    if word.text.lower() not in _JOINS:
+        is_plain = [part.strip("`'\"").lower() for part in parts[1:]] in ([], ["true"], ["true", "false"])
+        advice = "" if is_plain else "write the condition alone: the actions stand under `do:`"
+        return line.fault(place, closed, "jmespath-word", said, parts[0] if is_plain else None, advice)
     fix = f"({f' {_JOINS[word.text.lower()]} '.join(parts)})"
-    return line.fault(place, closed, "jmespath-word", f"JMESPath does not know `{word.text}`", fix)
+    return line.fault(place, closed, "jmespath-word", said, fix)
 
 
 def _denial(line: Line, place: int) -> Fault:
@@ -290,10 +303,10 @@ def _bracketed(line: Line, place: int) -> Fault | None:
     if word.text != "[" or not line.ends_operand(place - 1) or line.at(place + 2).text != "]":
         return None
     inner = line.at(place + 1)
-    if inner.kind not in {"text", "name", "curly"}:
+    if inner.kind not in {"text", "name", "curly", "word"}:
         return None
     first, said = line.operand_before(place), "in brackets stands a place in a list, not a name"
-    base, name = line.source(first, place - 1), inner.text[1:-1]
+    base, name = line.source(first, place - 1), inner.text if inner.kind == "word" else inner.text[1:-1]
     where = read_path(base)
     if where and where.type_of() in _LISTS:
         fix = f"contains({base}, {as_text(name)})"
@@ -322,43 +335,31 @@ def _foreign(line: Line, place: int) -> Fault | None:
     if before == ".":
         path = line.source(line.operand_before(place + 1), place - 1) + as_name(written)
         return line.fault(place, last, "jmespath-syntax", said, as_name(written), write(path))
+    if place == 0 and last == len(line.words) - 1:
+        return line.fault(place, last, "jmespath-bare-word", "this is no expression", None, EXAMPLE)
     return line.fault(place, last, "jmespath-bare-word", said, as_text(written), in_single_quotes(written))
 
 
 _WORDS = frozenset({*_JOINS, *_BETWEEN, "not", "in", "is", "equals", "like", "matches", "between", "to", "if", "then"})
 
 _CHECKS: Sequence[Callable[[Line, int], Fault | None]] = (
-    *(_literal, _curly, _sign, _joining, _constant, _number, _name, _hyphened, _arithmetic, _bracketed, _foreign),
+    *(
+        stray,
+        _literal,
+        _curly,
+        _sign,
+        _joining,
+        _constant,
+        _number,
+        _name,
+        _hyphened,
+        _arithmetic,
+        _bracketed,
+        _foreign,
+    ),
 )
 
 
 def _is_known_path(written: str) -> bool:
     where = read_path(written)
     return where is not None and where.root in ROOTS and where.type_of() is not None
-
-
-def unread(text: str, offset: int) -> Fault:
-    """The fault of a text that the grammar refuses from a place on."""
-    words = scan(text)
-    stray = next((word for word in words if word.kind == "other"), None)
-    if stray is not None:
-        advice = "text stands in single quotes" if stray.text in "'\"`“”„‘’" or not stray.text.isascii() else ""
-        return syntax_fault(stray.start, 1, f"`{stray.text}` cannot stand here", advice)
-    opened: list[Spelled] = []
-    for word in words:
-        if word.text in OPENING:
-            opened.append(word)
-        elif word.text in OPENERS:
-            if not opened or opened[-1].text.rstrip("?") != OPENERS[word.text]:
-                return syntax_fault(word.start, 1, f"no bracket is open that `{word.text}` could close")
-            opened.pop()
-    if opened:
-        missing = {"(": ")", "{": "}"}.get(opened[-1].text, "]")
-        bracket = opened[-1]
-        advice = f"write `{missing}` where it ends"
-        return syntax_fault(bracket.start, len(bracket.text), f"`{bracket.text}` is not closed", advice)
-    at = min(max(0, offset), len(text) - 1)
-    last = words[-1]
-    if words and at >= last.end - 1 and last.kind == "sign":
-        return syntax_fault(last.start, len(last.text), f"after `{last.text}` something is missing")
-    return syntax_fault(at, 1, "this is not a JMESPath expression from here on")

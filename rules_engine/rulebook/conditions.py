@@ -221,7 +221,10 @@ class Conditions:
     def _jmespath(self, value: Node, about: SubjectKind | None) -> Built | None:
         if not isinstance(value, ScalarNode):
             said = "an expression is text"
-            self._report.error(value.place, "wrong-shape", said, "put it in double quotes, or in a block after `|`")
+            advice = "put it in double quotes, or in a block after `|`"
+            if isinstance(value, ListNode):
+                advice = 'write `all:` before them, and each as `- jmespath: "…"`'
+            self._report.error(value.place, "wrong-shape", said, advice)
             return None
         faults = lint(value.text, about=about)
         for fault in faults:

@@ -73,13 +73,28 @@ class Report:
 
     def fault(self, node: ScalarNode, fault: Fault) -> None:
         """Note what is wrong inside of an expression, at its place in the file."""
-        self.error(self.place_in(node, fault.offset, fault.length), fault.code, fault.message, fault.help)
+        place = self.place_in(node, fault.offset, fault.length)
+        self.error(place, fault.code, fault.message, self._as_quoted(node, fault))
+
+    def _as_quoted(self, node: ScalarNode, fault: Fault) -> str:
+        """The advice as it is to be written between the quotes that the expression stands in."""
+        line = self._source(node.place)
+        quote = "" if node.is_plain else line[node.place.column - 1 : node.place.column]
+        fix = fault.fix or ""
+        if quote == '"' and ('"' in fix or "\\" in fix):
+            return fault.help.replace("\\", "\\\\").replace('"', '\\"')
+        if quote == "'" and "'" in fix:
+            return fault.help.replace("'", "''")
+        return fault.help
 
     def place_in(self, node: ScalarNode, offset: int, length: int) -> Place:
         """Where a piece of a scalar's text stands in its file, whatever the style it is written in.
 
         Finds the piece's occurrence in the source that has the same number as in the text.
         """
+        exact = self._exact(node, offset, max(1, length))
+        if exact is not None:
+            return exact
         piece = node.text[offset : offset + max(1, length)].splitlines()
         wanted = piece[0] if piece else ""
         lines = self._files[node.place.path].lines
@@ -92,6 +107,22 @@ class Report:
                     return Place(node.place.path, number, at + 1, len(wanted))
                 skipped, at = skipped - 1, at + len(wanted)
         return node.place
+
+    def _exact(self, node: ScalarNode, offset: int, length: int) -> Place | None:
+        """Where a piece of a scalar in one line stands, counted by its characters; None where that is not plain."""
+        lines = self._files[node.place.path].lines
+        if node.last_line != node.place.line or not 1 <= node.place.line <= len(lines):
+            return None
+        line, start = lines[node.place.line - 1], node.place.column - 1
+        source = line[start : start + node.place.length]
+        quote = "" if node.is_plain else source[:1]
+        if quote not in {"", "'", '"'} or (quote == '"' and "\\" in source):
+            return None
+        widths = [2 if quote == "'" and letter == "'" else 1 for letter in node.text]
+        if sum(widths) + 2 * len(quote) != len(source):
+            return None
+        begin = start + len(quote) + sum(widths[:offset])
+        return Place(node.place.path, node.place.line, begin + 1, max(1, sum(widths[offset : offset + length])))
 
     @property
     def error_count(self) -> int:

@@ -151,6 +151,8 @@ def _after_end(at: _At) -> Slip | None:
     advice = f"write `{entry['key']}: {_quoted(value)}`"
     if sign in "'\"":
         inner = value[1:-1] if value.endswith(sign) else value[1:]
+        if entry["key"] == "jmespath" and "'" not in inner:
+            inner = inner.replace('"', "'")  # text, as an expression writes it
         advice = f"write `{entry['key']}: {_quoted(inner)}`"
         return Slip(at.line + 1, at.column, 1, f"the text ends at this `{sign}`, and more follows", advice)
     return Slip(at.line + 1, column, len(value), f"a text that begins with `{sign}` needs quotes", advice)

@@ -46,7 +46,7 @@ from rules_engine.core.traps import Fault, lint, mended
         ("product.tags[?@ == 'a']", "jmespath-not-a-condition", "product.tags[?@ == 'a']", ""),
         ("'text'", "jmespath-not-a-condition", "'text'", ""),
         ("product.brand == “Nike”", "jmespath-syntax", "“Nike”", "'Nike' in single quotes"),
-        ("product.brand == 'Nike", "jmespath-syntax", "'", "single quotes"),
+        ("product.brand == 'Nike", "jmespath-syntax", "'Nike", "'Nike' in single quotes"),
         ("product.stock >", "jmespath-syntax", ">", ""),
         ("product.stock > `1`)", "jmespath-syntax", ")", ""),
         ("  ", "jmespath-syntax", " ", ""),

@@ -137,7 +137,7 @@ EXPRESSIONS = [
     ("jmespath-not", condition('{jmespath: "!product.published"}'), 3, "!product.published", "`!(product.published)`"),
     ("unknown-field", condition('{jmespath: "product.stok > `1`"}'), 3, "stok", "`product.stock`"),
     ("jmespath-syntax", condition('{jmespath: "product.stock >"}'), 3, ">", ""),
-    ("wrong-shape", condition("{jmespath: [a]}"), 3, "[", "double quotes"),
+    ("wrong-shape", condition("{jmespath: [a]}"), 3, "[", "`all:`"),
 ]
 
 EFFECTS = [
