@@ -30,7 +30,7 @@ from rules_engine.core.words import Change, Emptiness, Word, Written
 from .advice import broken_list, change_advice, changes_advice, event_advice, field_advice, word_advice
 from .report import Report
 from .spans import read_span
-from .text_conditions import condition_of, meanings_advice
+from .text_conditions import condition_of, expression_advice, meanings_advice
 from .vocabulary import (
     ORDERS,
     SEVERAL,
@@ -163,7 +163,7 @@ class Conditions:
         if meant:
             advice = f"write `{meant}`"
         elif re.search(r"[=<>!&|()]|\b(?:product|category)\.", name):
-            advice = "for an expression write `jmespath:` before it"
+            advice = expression_advice(name, about)
         else:
             advice = meanings_advice(name, self._meanings)
         self._report.error(node.place, "unknown-meaning", said, advice)

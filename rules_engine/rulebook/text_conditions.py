@@ -7,8 +7,10 @@ import re
 from collections.abc import Iterable, Mapping
 
 from rules_engine.core.explain import closest
+from rules_engine.core.fault import write
 from rules_engine.core.fields import FieldType, read_path
 from rules_engine.core.subject import SubjectKind
+from rules_engine.core.traps import mended
 from rules_engine.core.words import Word
 
 from .synonyms import field_of, plainly
@@ -44,9 +46,10 @@ _COMPARED = re.compile(rf"([\w.]+)(?: +|(?=[<>=!]))({_BY_LENGTH}) *(.+)", re.IGN
 _DENIED = re.compile(r"(?:not +|! *)\(?([^()]+)\)?", re.IGNORECASE)
 _CALL = re.compile(r"(and|or|not|if) *\((.+)\)", re.IGNORECASE)
 _JOINTS = (
-    ("all", re.compile(r" +and +| *&& *", re.IGNORECASE)),
     ("any", re.compile(r" +or +| *\|\| *", re.IGNORECASE)),
+    ("all", re.compile(r" +and +| *&& *", re.IGNORECASE)),
 )
+"""What joins two conditions; what binds them looser comes first."""
 _QUOTES = "\"'`“”‘’"
 _ORDERS = {Word.AT_MOST, Word.AT_LEAST, Word.LESS_THAN, Word.MORE_THAN}
 _PLAIN = re.compile(r"[^\W_][\w .&/-]*")
@@ -70,8 +73,6 @@ def _whole(text: str, known: Mapping[str, str], about: SubjectKind | None) -> st
         parts = joint.split(text)
         if len(parts) > 1:
             return _joined(group, [_whole(part.strip(), known, about) for part in parts])
-    if "," in text and not re.search(r"[<>=()]", text):
-        return _joined("all", [_meaning(part.strip(), known) for part in text.split(",")])
     denied = _DENIED.fullmatch(text)
     return _denied(denied[1].strip(), known, about) if denied else ""
 
@@ -157,9 +158,22 @@ def _value(text: str, kind: FieldType, word: Word) -> str:
     return bare if is_plain else json.dumps(bare, ensure_ascii=False)
 
 
+def expression_advice(text: str, about: SubjectKind | None) -> str:
+    """What to write where an expression stands in the place of a condition."""
+    meant = mended(text.strip().removeprefix("="), about=about) if len(text) <= _LONGEST else None
+    if meant is None:
+        return 'write an expression as `{jmespath: "…"}`'
+    return write(f"{{jmespath: {json.dumps(meant, ensure_ascii=False)}}}")
+
+
 def meanings_advice(name: str, meanings: Iterable[str]) -> str:
     """What to write where neither a meaning nor a condition can be made out."""
     known = list(meanings)
+    by_name = {plainly(one): one for one in known}
+    parts = [by_name.get(plainly(part), "") for part in name.split(",")]
+    if len(parts) > 1 and all(parts):
+        listed = f"[{', '.join(parts)}]"
+        return f"write `{{all: {listed}}}` if all of them have to be so, `{{any: {listed}}}` if one is enough"
     near = closest(name, known)
     if near:
         return f'did you mean "{near}"?'

@@ -27,6 +27,7 @@ _ORDERED = {Word.AT_MOST: "<=", Word.AT_LEAST: ">=", Word.MORE_THAN: ">", Word.L
 _YES = {"yes", "y", "on", "1", "true", "visible", "published", "active", "enabled", "live"}
 _NO = {"no", "n", "off", "0", "false", "hidden", "unpublished", "inactive", "disabled", "draft", "archived"}
 _CLOCK = re.compile(r"([0-9]{1,2})(?:[:.h]([0-9]{2}))?\s*(?:h|o'?clock|([ap])\.?m\.?)?")
+_WRITTEN = re.compile(r"write [0-9]{2}:[0-9]{2}")
 _DAY = re.compile(r"([0-9]{1,2})([/.-])([0-9]{1,2})\2([0-9]{4})")
 
 
@@ -92,6 +93,15 @@ def clock_advice(text: str) -> str:
     return f"write {hour:02}:{minute:02}"
 
 
+def hours_advice(low: str, high: str) -> str:
+    """What to write where two times of day stand behind `between`; empty where one of them cannot be made out."""
+    ends = [clock_advice(text) for text in (low, high)]
+    if not all(_WRITTEN.fullmatch(end) for end in ends):
+        return ""
+    first, last = (end.removeprefix("write ") for end in ends)
+    return f"write `between: {first} and {last}`"
+
+
 def day_advice(text: str, *, with_time: bool) -> str:
     """What to write where a day stands: 2026-11-27 for `27.11.2026`, where it is not to be read in two ways."""
     match = _DAY.fullmatch(text.strip())
@@ -113,12 +123,12 @@ def weekday_advice(text: str) -> str:
     if low.removesuffix(".") in by_start:
         return f"write {by_start[low.removesuffix('.')]}"
     if low.startswith("weekend"):
-        return "write `one_of: [saturday, sunday]`"
+        return "write `now.weekday: {one_of: [saturday, sunday]}`"
     if low in {"weekday", "weekdays", "workday", "workdays", "monday to friday", "mon-fri", "monday-friday"}:
-        return "write `one_of: [monday, tuesday, wednesday, thursday, friday]`"
+        return "write `now.weekday: {none_of: [saturday, sunday]}`"
     parts = re.split(r", ?| and | or |/| & ", low)
     if len(parts) > 1 and all(part in WEEKDAYS for part in parts):
-        return f"write `one_of: [{', '.join(parts)}]`"
+        return f"write `now.weekday: {{one_of: [{', '.join(parts)}]}}`"
     return did_you_mean(low, WEEKDAYS, f"it is one of: {', '.join(WEEKDAYS)}")
 
 

@@ -14,7 +14,7 @@ from rules_engine.core.problem import Place
 from rules_engine.core.words import Change, Emptiness, Word, Written, read_time
 
 from .report import Report
-from .value_advice import comparison, flag_advice, form_advice, number_advice
+from .value_advice import comparison, flag_advice, form_advice, hours_advice, number_advice
 from .yaml import ListNode, MapNode, Node, ScalarNode
 
 _Words = set[Word | Change]
@@ -269,6 +269,14 @@ def read_ends(report: Report, node: Node, kind: FieldType, *, example: str = "")
         advice = f"write `{meant}`" if meant.startswith("between") else f"write `between: {example or _EXAMPLES[kind]}`"
         report.error(_first(node), "wrong-shape", "`between` takes two values", advice)
         return None
+    first, last = items
+    if kind is FieldType.CLOCK and isinstance(first, ScalarNode) and isinstance(last, ScalarNode):
+        is_sound = _is_clock(first.text.strip()) and _is_clock(last.text.strip())
+        if not is_sound and (meant := hours_advice(first.text, last.text)):
+            wrong = last if _is_clock(first.text.strip()) else first
+            said = f'a time of day stands here, not "{wrong.text[:60]}"'
+            report.error(wrong.place, "wrong-type", said, meant)
+            return None
     low = read_value(report, items[0], kind, needs_order=True)
     high = None if low is None else read_value(report, items[1], kind, needs_order=True)
     if low is None or high is None:

@@ -12,21 +12,12 @@ from __future__ import annotations
 
 import os
 import re
-from functools import cache
 from pathlib import Path
 
 import pytest
 from test_readme import codes_in
+from wrong_files import FILES, FIXED, WRONG, problems_of, said_of
 
-from rules_engine.core.errors import RulebookError
-from rules_engine.core.problem import Problem
-from rules_engine.core.store import StoresFile
-from rules_engine.rulebook import compile_rulebook, load_stores, read_text
-from rules_engine.vendors import VENDORS
-
-WRONG = Path(__file__).parent / "wrong"
-FILES = sorted(path for path in WRONG.glob("*.yaml") if "." not in path.stem and path.name != "stores.yaml")
-FIXED = sorted(WRONG.glob("*.fixed.yaml"))
 IS_UPDATE = bool(os.environ.get("UPDATE_GOLDEN")) and not os.environ.get("CI")
 
 HEAD = re.compile(r"rules/(?P<name>[\w.-]+)\.yaml:(?P<line>\d+):\d+: (?:error|warning): .+")
@@ -57,38 +48,6 @@ NO_CARET = {"not-utf-8-saved-by-an-old-editor": "stores.yaml is read so too, and
 
 NO_HELP: dict[str, str] = {}
 """Files whose message says all there is to say."""
-
-
-@cache
-def stores() -> StoresFile:
-    return read_stores(WRONG / "stores.yaml")
-
-
-def read_stores(path: Path) -> StoresFile:
-    text = read_text(path, shown_as=f"rules/{path.name}")
-    return load_stores(text, path=f"rules/{path.name}", vendors=VENDORS, environment=None)
-
-
-def problems_of(path: Path) -> tuple[Problem, ...]:
-    """What `rules-engine check` finds in a file."""
-    shown = f"rules/{path.name}"
-    try:
-        if path.name.startswith("stores-"):
-            read_stores(path)
-            return ()
-        known = stores()
-        told = [target.name for target in known.notify]
-        beside = path.with_name(f"{path.name.partition('.')[0]}.beside.yaml")
-        texts = {shown: read_text(path, shown_as=shown)}
-        if beside.exists():
-            texts |= {"rules/a.yaml": read_text(beside)}
-        return compile_rulebook(texts, stores=known.stores, vendors=VENDORS, notify=told).warnings
-    except RulebookError as error:
-        return tuple(error.problems)
-
-
-def said_of(path: Path) -> str:
-    return "".join(f"{problem.render()}\n" for problem in problems_of(path))
 
 
 def expected_of(path: Path) -> str:
