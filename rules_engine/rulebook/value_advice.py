@@ -19,7 +19,7 @@ _SIGNS = {
 }  # fmt: skip
 _NUMBER = r"-?[0-9]+(?:\.[0-9]+)?"
 _SIGNED = re.compile(rf"({'|'.join(sorted(map(re.escape, _SIGNS), key=len, reverse=True))})\s*({_NUMBER})")
-_RANGE = re.compile(rf"(?:from )?({_NUMBER})\s*(?:-|–|—|\.\.\.?|to|till|until|bis|,|and)\s*({_NUMBER})")
+_RANGE = re.compile(rf"(?:from )?({_NUMBER})\s*(?:-|–|—|\.\.\.?|to|till|until|bis|,(?=\s)|and)\s*({_NUMBER})")
 _COUNTED = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _NOTHING = {"none", "nil", "no", "nothing", "null", "out of stock", "sold out"}
 _ENDLESS = {"unlimited", "infinite", "infinity", "endless", "∞"}
