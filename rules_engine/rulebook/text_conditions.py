@@ -14,7 +14,7 @@ from rules_engine.core.traps import mended
 from rules_engine.core.words import Word
 
 from .synonyms import field_of, plainly
-from .vocabulary import FITTING
+from .vocabulary import FITTING, has_form
 
 _LONGEST = 200
 _SIGNS = {
@@ -152,6 +152,8 @@ def _value(text: str, kind: FieldType, word: Word) -> str:
         return {"true": "true", "yes": "true", "1": "true", "false": "false", "no": "false", "0": "false"}.get(low, "")
     if kind is FieldType.NUMBER:
         return bare if re.fullmatch(r"-?[0-9]+(?:\.[0-9]+)?", bare) else ""
+    if not has_form(bare, kind):
+        return ""
     if not is_quoted and re.search(r"[<>=!&|()]| (?:and|or) ", bare):
         return ""
     is_plain = _PLAIN.fullmatch(bare) and low not in {"true", "false"} and not bare.endswith(" ")

@@ -9,8 +9,10 @@ from datetime import date
 
 from rules_engine.core.age import AGES
 from rules_engine.core.clock import read_duration
-from rules_engine.core.fields import WEEKDAYS, FieldType
+from rules_engine.core.fault import write
+from rules_engine.core.fields import WEEKDAYS, FieldType, read_path
 from rules_engine.core.problem import Place
+from rules_engine.core.traps import mended, yields_list
 from rules_engine.core.words import Change, Emptiness, Word, Written, read_time
 
 from .report import Report
@@ -53,6 +55,16 @@ _INSTEAD: Mapping[Word | Change, str] = {
     Word.ONE_OF: "contains_any",
 }
 
+_OF_ONE: _Words = {*_IS, *ORDERS, *AGES, *_CROSSES, Word.STARTS_WITH, Word.ENDS_WITH, Word.MATCHES}
+"""The words that mean nothing for a list."""
+
+_SIGNS: Mapping[Word | Change, str] = {
+    Word.AT_MOST: "<=",
+    Word.AT_LEAST: ">=",
+    Word.LESS_THAN: "<",
+    Word.MORE_THAN: ">",
+}
+
 SEVERAL: frozenset[Word] = frozenset({Word.ONE_OF, Word.NONE_OF, Word.CONTAINS_ANY})
 """The words that take a list."""
 
@@ -81,6 +93,10 @@ def check_word(  # noqa: PLR0917 — what is written in a line, in its order
     value: Node | None = None,
 ) -> bool:
     """Whether the word fits the field's type; if not, that is reported. `value` is what stands behind the word."""
+    if kind is FieldType.ANY and word in _OF_ONE and read_path(field) is None and yields_list(field):
+        said = f"`{word}` is about one value; {field[:60]} is a list"
+        report.error(place_of.place, "word-does-not-fit", said, _list_hint(word, field, value))
+        return False
     if word in FITTING[kind]:
         return True
     needs = "does not fit"
@@ -94,11 +110,27 @@ def check_word(  # noqa: PLR0917 — what is written in a line, in its order
     return False
 
 
+def _list_hint(word: Word | Change, field: str, value: Node | None) -> str:
+    """What to write instead of a word about one value behind an expression that yields a list."""
+    if word in {Word.IS, Word.IS_NOT}:
+        return f"write `{_INSTEAD[word]}: {_shown(value)}`, or `length({field[:60]}): 3` for how many there are"
+    sign = _SIGNS.get(word)
+    if sign and isinstance(value, ScalarNode) and isinstance(value.written.value, int | float):
+        meant = mended(f"{field} {sign} `{value.text}`")
+        if meant is not None:
+            return write(f"jmespath: {json.dumps(meant, ensure_ascii=False)}")
+    return f"write `length({field[:60]}): {{{word}: {_shown(value)}}}` for how many there are"
+
+
 def _hint(word: Word | Change, kind: FieldType, field: str, shown: str) -> str:
     """What to write instead of a word that does not fit."""
     name = field.rpartition(".")[2]
-    if instead := instead_of(word, kind):
+    if (instead := instead_of(word, kind)) and not (instead == Word.CONTAINS and shown.startswith("[")):
         return f"write `{field}: {{{instead}: {shown}}}`"
+    if instead:
+        return f"write `{field}: {{contains_any: {shown}}}`"
+    if word in ORDERS and kind in {FieldType.NAMES, FieldType.IDS, FieldType.OBJECTS} and name != "attributes":
+        return f"write `length({field}): {{{word}: {shown}}}` for how many there are"
     if kind is FieldType.OBJECTS and name == "attributes":
         return "write `product.attributes.Colour: red`, with the name of the attribute"
     if kind is FieldType.OBJECTS and word is not Change.CHANGES:
@@ -148,8 +180,7 @@ def read_value(
         advice = flag_advice(node.text, is_quoted=not node.is_plain)
         report.error(node.place, "wrong-type", f'"{node.text[:60]}" is not true or false', advice)
         return None
-    check = _FORMS.get(kind)
-    if check is None or check(node.text.strip()):
+    if has_form(node.text, kind):
         return written
     if kind is FieldType.TIME and _is_relative(node.text):
         said = f'a time that moves with today stands here: "{node.text[:60]}"'
@@ -198,6 +229,8 @@ def _shown(node: Node | None) -> str:
 def _missing(kind: FieldType, field: str, word: Word | Change | None) -> str:
     """What to write where a value is missing."""
     example = {FieldType.NUMBER: "3", FieldType.FLAG: "true"}.get(kind, "Acme" if kind is FieldType.TEXT else "…")
+    if word in {Change.BECOMES, Change.WAS} and Word.EMPTY in FITTING[kind]:
+        return f"write a value, or `{word}: empty`"
     if field and word in {Word.IS, Word.IS_NOT} and Word.EMPTY in FITTING[kind]:
         meant = "empty" if word is Word.IS else "not_empty"
         return f"write a value, or `{field[:60]}: {meant}` for a field that has {'none' if meant == 'empty' else 'one'}"
@@ -339,3 +372,9 @@ _FORMS: Mapping[FieldType, Callable[[str], bool]] = {
     FieldType.CLOCK: _is_clock,
     FieldType.WEEKDAY: lambda text: text.casefold() in WEEKDAYS,
 }
+
+
+def has_form(text: str, kind: FieldType) -> bool:
+    """Whether a text is written as values of this type have to be: days, times, days of the week."""
+    check = _FORMS.get(kind)
+    return check is None or check(text.strip())

@@ -70,6 +70,7 @@ def test_nothing_is_guessed_where_it_is_not_clear(text: str) -> None:
 @given(st.lists(st.sampled_from(PIECES), max_size=9).map("".join) | st.text(max_size=60))
 @example("product.brand = Acme #1")
 @example("product.brand = -")
+@example("now.weekday is not ")
 def test_what_is_guessed_is_always_a_sound_condition(text: str) -> None:
     meant = condition_of(text, MEANINGS, SubjectKind.PRODUCT)
     if meant:
