@@ -32,10 +32,6 @@ def _is_news(judged: Judged) -> bool:
     return judged.is_moment or judged.is_starting or (judged.ended and judged.is_ripe)
 
 
-def _is_worth_telling(judged: Judged) -> bool:
-    return judged.is_moment or judged.is_starting or (judged.ended and judged.is_ripe)
-
-
 def called(subject: SubjectRef, fields: Fields) -> str:
     """What people call a product or category: its name, else its SKU, else its id."""
     return str(fields.get("name") or fields.get("sku") or subject.id)
