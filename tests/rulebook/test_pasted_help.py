@@ -40,10 +40,10 @@ TOPICS = (
 
 def pasted(path: Path) -> str:
     """The file with the help in place of what is underlined; empty where the help is more than one piece to write."""
-    problem = problems_of(path)[0]
-    match = SAYS.fullmatch(problem.help)
+    problem = next(iter(problems_of(path)), None)
+    match = SAYS.fullmatch(problem.help) if problem else None
     piece = next((found for found in match.groups() if found), "") if match else ""
-    if not piece or (": " in piece and not piece.startswith("{")):
+    if not problem or not piece or (": " in piece and not piece.startswith("{")):
         return ""
     lines = path.read_text(encoding="utf-8").split("\n")
     start = problem.place.column - 1
