@@ -27,7 +27,7 @@ from rules_engine.database.rulebooks import activate, store_rulebook
 from rules_engine.preview.why import InForce, Why, explain
 from rules_engine.preview.why_facts import Asked
 from rules_engine.preview.why_find import find
-from rules_engine.preview.why_text import as_text
+from rules_engine.preview.why_text import text_of_why
 from rules_engine.vendors import VENDORS
 
 START = datetime(2026, 11, 20, 14, tzinfo=UTC)
@@ -180,7 +180,7 @@ class Desk:
 
     def tells(self, what: str = "B-1", at: datetime | None = None, *, only: str | None = None, kept: int = 30) -> str:
         """The answer as people read it, with `RULES` for the hash of the rules."""
-        return as_text(self.why(what, at, only=only, kept=kept)).replace(self.hash[:12], "RULES")
+        return "\n".join(text_of_why(self.why(what, at, only=only, kept=kept))).replace(self.hash[:12], "RULES")
 
     def says(self, only: str, *, at: datetime | None = None) -> tuple[str, ...]:
         """The sentences about one rule."""

@@ -35,6 +35,12 @@ def say(text: str = "") -> None:
     typer.echo(visible(text))
 
 
+def say_lines(lines: Iterable[str]) -> None:
+    """Print lines for people. A line break in what a shop wrote, such as a name, makes no new line."""
+    for line in lines:
+        say(" ".join(line.splitlines()))
+
+
 def complain(text: str) -> None:
     """Print a line to standard error."""
     typer.echo(visible(text), err=True)

@@ -13,10 +13,9 @@ import typer
 
 from rules_engine.app import Outside, compile_rules, open_stores
 from rules_engine.core.errors import RulebookError, SettingsError
-from rules_engine.core.explain import did_you_mean
 from rules_engine.core.problem import Problem
 from rules_engine.core.rule import Rulebook, RuleCode
-from rules_engine.core.store import Store, StoresFile
+from rules_engine.core.store import StoresFile
 from rules_engine.database.engine import Database
 from rules_engine.database.rulebooks import stored_rulebooks
 from rules_engine.preview.plan import StorePlan, preview
@@ -29,8 +28,9 @@ from rules_engine.settings import Settings
 from rules_engine.vendors import VENDORS
 
 from .follow import open_database
-from .output import AsJson, complain, in_plain_words, say, say_json
+from .output import AsJson, complain, in_plain_words, say, say_json, say_lines
 from .revision import rules_at_revision
+from .rules import asked_stores, no_such_rule
 
 SHORTEST_HASH = 6
 """Characters of a rulebook's hash by which it may be named."""
@@ -100,7 +100,7 @@ def _plan(store: str | None, rule: str | None, against: str | None) -> Planned:
         codes = None if rule is None else _codes(rule, [rulebook, *([other] if other else [])])
         lag, now = timedelta(seconds=settings.lag_seconds), Outside().now()
         plans = []
-        for each in _chosen(file.stores, store):
+        for each in asked_stores(file.stores, store):
             vendor = VENDORS[each.settings.vendor](each.settings)
             made = preview(database, each, vendor, rulebook, now=now, lag=lag, against=other)
             plans.append(made if codes is None else made.only(codes))
@@ -108,26 +108,17 @@ def _plan(store: str | None, rule: str | None, against: str | None) -> Planned:
     return Planned(rulebook, plans, against or "", changes)
 
 
-def _chosen(stores: Iterable[Store], alias: str | None) -> list[Store]:
-    known = {str(store.alias): store for store in stores}
-    if alias is None:
-        return list(known.values())
-    if alias not in known:
-        advice = did_you_mean(alias, known, f"it has {', '.join(known)}")
-        raise SettingsError(f"stores.yaml has no store {alias!r}: {advice}.")
-    return [known[alias]]
-
-
 def _codes(code: str, rulebooks: Iterable[Rulebook]) -> set[RuleCode]:
-    known = {rule.code for rulebook in rulebooks for rule in rulebook.rules}
+    known = dict.fromkeys(rule.code for rulebook in rulebooks for rule in rulebook.rules)
     if RuleCode(code) not in known:
-        advice = did_you_mean(code, known, "`rules-engine check` lists what is wrong with the files")
-        raise SettingsError(f"There is no rule {code!r}: {advice}.")
+        raise no_such_rule(code, known)
     return {RuleCode(code)}
 
 
 def _other_rules(against: str, settings: Settings, file: StoresFile, database: Database) -> Rulebook:
     """The rulebook to compare with: a folder if there is one of that name, else one that ran, else a git revision."""
+    if not against.strip():
+        raise SettingsError("--against names nothing: write a git revision, a folder, or the hash of rules that ran.")
     texts: Mapping[str, str] | None = None
     if Path(against).is_dir():
         texts = read_rule_texts(Path(against))
@@ -164,8 +155,7 @@ def _say_text(planned: Planned, limit: int) -> None:
         if number:
             say()
         lines = text_of_plan if planned.changes is None else text_of_difference
-        for line in lines(each, limit=limit):
-            say(line)
+        say_lines(lines(each, limit=limit))
 
 
 def _say_markdown(planned: Planned, limit: int) -> None:

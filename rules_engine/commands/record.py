@@ -14,7 +14,7 @@ import typer
 from rules_engine.app import Outside, compile_rules, open_stores
 from rules_engine.core.delivery import DeliveryId
 from rules_engine.core.errors import DatabaseError, RulebookError, SettingsError
-from rules_engine.core.explain import did_you_mean, listed
+from rules_engine.core.explain import listed
 from rules_engine.core.rule import Rule, Rulebook
 from rules_engine.core.scenario import Scenario
 from rules_engine.core.store import Store, StoresFile
@@ -32,6 +32,7 @@ from rules_engine.vendors import VENDORS
 
 from .follow import open_database
 from .output import AsJson, in_plain_words, say, say_json
+from .rules import no_such_rule
 from .test import TESTS, play_one
 
 _MODELINE = f"# yaml-language-server: $schema=../{FOLDER}/{SchemaKind.TESTS}.json"
@@ -127,8 +128,7 @@ def _rules(rulebook: Rulebook, store: Store, code: str | None) -> tuple[Rule, ..
         return rules
     known = [each.code for each in rules]
     if code not in known:
-        otherwise = f"it has {listed(known)}." if known else "it has none."
-        raise SettingsError(f'{store.alias} has no rule "{code}": {did_you_mean(code, known, otherwise=otherwise)}')
+        raise no_such_rule(code, known, where=f"For {store.alias} there is")
     return tuple(each for each in rules if each.code == code)
 
 

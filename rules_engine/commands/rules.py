@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from rules_engine.app import open_stores
-from rules_engine.core.errors import RulebookError
+from rules_engine.core.errors import RulebookError, SettingsError
+from rules_engine.core.explain import did_you_mean, listed
 from rules_engine.core.problem import Problem, Severity
 from rules_engine.core.rule import Rulebook
 from rules_engine.core.store import Store, StoresFile
@@ -58,6 +59,22 @@ def check_files(settings: Settings) -> Checked:
     problems += rulebook.warnings
     is_sound = all(problem.severity is Severity.WARNING for problem in problems)
     return Checked(tuple(problems), known.stores, rulebook if is_sound else None)
+
+
+def asked_stores(stores: Sequence[Store], alias: str | None) -> list[Store]:
+    """All stores, or the one that is asked for. Raises `SettingsError` where stores.yaml has none of that name."""
+    found = [each for each in stores if alias in {None, each.alias}]
+    if not found and alias is not None:
+        known = [str(each.alias) for each in stores]
+        otherwise = f"it has {listed(known)}." if known else "it has none."
+        raise SettingsError(f'stores.yaml has no store "{alias}": {did_you_mean(alias, known, otherwise)}')
+    return found
+
+
+def no_such_rule(code: str, known: Collection[str], where: str = "There is") -> SettingsError:
+    """What is said of a code that no rule has: the one that is near, or all that there are."""
+    otherwise = f"there are {listed(known)}." if known else "there are none."
+    return SettingsError(f'{where} no rule "{code}": {did_you_mean(code, known, otherwise)}')
 
 
 def left_out(rulebook: Rulebook) -> dict[str, dict[str, str]]:

@@ -13,7 +13,6 @@ import typer
 
 from rules_engine.app import compile_rules, open_stores
 from rules_engine.core.errors import SettingsError
-from rules_engine.core.explain import did_you_mean, listed
 from rules_engine.core.rule import Rule, RuleCode
 from rules_engine.core.scenario import Scenario
 from rules_engine.core.store import StoresFile
@@ -24,7 +23,7 @@ from rules_engine.settings import Settings
 from rules_engine.vendors import VENDORS
 
 from .output import FINDINGS, AsJson, in_plain_words, say, say_json
-from .rules import count
+from .rules import count, no_such_rule
 
 TESTS = "tests"
 """The folder beside the rules that holds nothing but tests."""
@@ -146,8 +145,7 @@ def _only(suites: list[Suite], code: str | None) -> list[Suite]:
         return suites
     known = [rule.code for suite in suites for rule in suite.rules]
     if code not in known:
-        advice = did_you_mean(code, known, otherwise=f"there are {listed(known)}." if known else "there are none.")
-        raise SettingsError(f'There is no rule "{code}": {advice}')
+        raise no_such_rule(code, known)
     wanted = RuleCode(code)
     return [
         Suite(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,21 +12,21 @@ import typer
 
 from rules_engine.app import Outside, compile_rules, open_stores
 from rules_engine.core.errors import SettingsError
-from rules_engine.core.explain import did_you_mean
 from rules_engine.core.rule import Rulebook, RuleCode
 from rules_engine.core.store import Store, StoresFile
 from rules_engine.database.history import rulebook_at
 from rules_engine.preview.why import InForce, Why, explain
 from rules_engine.preview.why_facts import Asked
 from rules_engine.preview.why_find import Found, Match, find
-from rules_engine.preview.why_text import as_plain, as_text
+from rules_engine.preview.why_text import as_plain, text_of_why
 from rules_engine.preview.why_words import read_time
 from rules_engine.rulebook import read_rule_texts
 from rules_engine.settings import Settings
 from rules_engine.vendors import VENDORS
 
 from .follow import open_database
-from .output import FINDINGS, AsJson, complain, in_plain_words, say, say_json, say_table
+from .output import FINDINGS, AsJson, complain, in_plain_words, say, say_json, say_lines, say_table
+from .rules import asked_stores, no_such_rule
 
 RuleOption = Annotated[str | None, typer.Option("--rule", metavar="CODE", help="Only this rule.")]
 StoreOption = Annotated[str | None, typer.Option("--store", metavar="STORE", help="Only in this store.")]
@@ -44,7 +43,11 @@ AtOption = Annotated[
 
 def why(
     what: Annotated[
-        str, typer.Argument(metavar="WHAT", help="A product's SKU, id or name, a variant's SKU, or a category.")
+        str,
+        typer.Argument(
+            metavar="WHAT",
+            help="A product's SKU, id or name, a variant's SKU, or a category; after -- if it begins with a dash.",
+        ),
     ],
     *,
     store: StoreOption = None,
@@ -69,7 +72,7 @@ def why(
     for number, each in enumerate(answer):
         if number:
             say()
-        say(as_text(each))
+        say_lines(text_of_why(each))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ class _Question:
 def _answer(settings: Settings, question: _Question) -> list[Why] | Found:
     """The answers, one for each store that knows it; or what was found instead of one thing in each."""
     file = open_stores(settings, None)
-    stores = _asked_stores(file.stores, question.store)
+    stores = asked_stores(file.stores, question.store)
     now = Outside().now()
     times = {each.alias: _asked_time(question.at, now, each) for each in stores}
     with open_database(settings) as database:
@@ -107,14 +110,6 @@ def _answer(settings: Settings, question: _Question) -> list[Why] | Found:
     return answers
 
 
-def _asked_stores(stores: Sequence[Store], alias: str | None) -> list[Store]:
-    found = [each for each in stores if alias in {None, each.alias}]
-    if not found:
-        known = ", ".join(each.alias for each in stores)
-        raise SettingsError(f"stores.yaml has no store {alias!r}; it has {known}.")
-    return found
-
-
 def _asked_time(at: str | None, now: datetime, store: Store) -> datetime:
     """The time that is asked about, in the store's zone. Raises `SettingsError` for what is no time."""
     found = now if at is None else read_time(at, now, store.zone)
@@ -128,8 +123,7 @@ def _asked_time(at: str | None, now: datetime, store: Store) -> datetime:
 def _check_rule(rulebook: Rulebook, code: RuleCode | None) -> None:
     codes = [rule.code for rule in rulebook.rules]
     if code is not None and code not in codes:
-        advice = did_you_mean(code, codes, f"they are {', '.join(codes)}." if codes else "there are none.")
-        raise SettingsError(f"There is no rule {code!r} in the rules that were in force: {advice}")
+        raise no_such_rule(code, codes, where="Among the rules that were in force there is")
 
 
 def _in_force(connection: sa.Connection, settings: Settings, file: StoresFile, asked: Asked) -> InForce:

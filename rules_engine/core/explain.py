@@ -79,6 +79,8 @@ def label(finding: Finding) -> str:
     """What a line calls a finding: `all of`, a meaning's name, or the sentence `stock is 3, must be at most 0`."""
     if finding.kind == "meaning":
         return finding.name
+    if finding.kind == "unless":
+        return _UNLESS.get(finding.truth, "unless")
     if finding.parts or not finding.text:
         return str(finding.kind)
     return f"{finding.lead} {finding.text}".strip()
@@ -89,6 +91,8 @@ def mark(finding: Finding) -> str:
     return _MARKS[finding.truth]
 
 
+_UNLESS = {"met": "unless: does not apply", "unmet": "unless: applies"}
+"""An `unless` counts as met while it does not apply, which a sign alone would say the wrong way round."""
 _MARKS = {"met": "✓", "unmet": "✗", "cannot tell": "?"}
 
 

@@ -49,8 +49,9 @@ class Line:
     """One thing that would happen to one product by one rule.
 
     `kind` is the call that does it, `target` the category or brand as people call it. `by` is the rule that overrules.
-    `until` is when it may be done, if not at once; `because` says why a rule waits. `is_last` says that the product
-    would be in no category any more. `is_watched`: the rule only watches, and this is what it would do.
+    `until` is when it may be done, if not at once, in the store's time zone; `because` says why a rule waits. `is_last`
+    says that the product would be in no category any more. `is_watched`: the rule only watches, and this is what it
+    would do.
     """
 
     rule: RuleCode
@@ -120,7 +121,7 @@ class Line:
     def item(self) -> str:
         """The product, with what differs from others of which the same is said."""
         word = "until" if self.doing is Doing.WAITS else "not before"
-        return self.called + (f", {word} {self.until:%Y-%m-%d %H:%M} UTC" if self.until else "")
+        return self.called + (f", {word} {self.until:%Y-%m-%d %H:%M} ({self.until.tzinfo})" if self.until else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +266,7 @@ class _Comparison:
         is_last: bool = False,
     ) -> Line:
         watches = rule in self.watched
+        until = until.astimezone(self.context.zone) if until is not None else None
         return Line(
             rule, self.after.ref.id, self.name, self.sku, doing, kind, target, by, until, because, is_last, watches
         )

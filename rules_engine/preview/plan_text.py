@@ -16,8 +16,8 @@ from .plan_calls import Cost
 from .plan_changes import RuleChanges
 from .plan_lines import CHANGES, Doing, Line
 
-NOTHING_KNOWN = (
-    "nothing of it was seen yet. Run `rules-engine serve` and let the shop post its webhooks: what they show is "
+TO_BE_SEEN = (
+    "Run `rules-engine serve` and let the shop post its webhooks: what they show is "
     "remembered, and a plan is made of that."
 )
 
@@ -66,8 +66,8 @@ def text_of_difference(plan: StorePlan, *, limit: int) -> Iterator[str]:
 def headline(plan: StorePlan) -> str:
     """What would happen in one store, in a sentence."""
     called = f"{plan.store.alias} ({plan.title})"
-    if not plan.products and not plan.categories:
-        return f"{called}: {NOTHING_KNOWN}"
+    if not plan.products:
+        return f"{called}: {_unseen(plan)}"
     lines = plan.lines
     telling = [line for line in lines if line.doing is not Doing.WAITS]
     touched = {line.product for line in telling}
@@ -83,12 +83,22 @@ def headline(plan: StorePlan) -> str:
 def difference_headline(plan: StorePlan) -> str:
     """How many products two rulebooks treat differently, in a sentence."""
     called = f"{plan.store.alias} ({plan.title})"
-    if not plan.products and not plan.categories:
-        return f"{called}: {NOTHING_KNOWN}"
+    if not plan.products:
+        return f"{called}: {_unseen(plan)}"
     products = {each.line.product for each in plan.differs or ()}
     if not products:
         return f"{called}: both would do the same with {count(plan.products, 'product')}."
     return f"{called}: {_number(len(products))} of {count(plan.products, 'product')} would be treated differently."
+
+
+def _unseen(plan: StorePlan) -> str:
+    """What is said of a store of whose products nothing is known."""
+    what = (
+        f"none of its products was seen yet, only {count(plan.categories, 'category')}"
+        if plan.categories
+        else ("nothing of it was seen yet")
+    )
+    return f"{what}. {TO_BE_SEEN}"
 
 
 def changes_in_words(changes: RuleChanges, against: str) -> str:
@@ -162,7 +172,7 @@ def notes_of(plan: StorePlan) -> Iterator[str]:
             f"are until you say. If it has another name now, write `formerly: {code}` in that rule."
         )
     idle = [each.rule.code for each in plan.rules if each.is_idle]
-    if idle and (plan.products or plan.categories):
+    if idle and plan.products:
         yield f"Would do nothing here: {listed(idle)}."
     if plan.open:
         yield f"Not counted: {count(plan.open, 'call')} that {_were(plan.open)} decided before."

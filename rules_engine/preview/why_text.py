@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from rules_engine.core.action import SlotRef
-from rules_engine.core.condition import Finding, Truth
+from rules_engine.core.condition import Finding
 from rules_engine.core.explain import label, mark, tree
-from rules_engine.core.finding import Kind
 
 from .why import Why
 from .why_facts import Told
@@ -83,7 +82,7 @@ def _slot_plain(slot: SlotRef) -> dict[str, str]:
 def _finding_plain(finding: Finding) -> list[dict[str, object]]:
     """The lines of a condition, each with how deep it stands under others."""
     return [
-        {"depth": depth, "truth": each.truth.value, "text": _label(each), "kind": each.kind.value}
+        {"depth": depth, "truth": each.truth.value, "text": label(each), "kind": each.kind.value}
         for depth, each in tree(finding)
     ]
 
@@ -91,8 +90,8 @@ def _finding_plain(finding: Finding) -> list[dict[str, object]]:
 # What people read.
 
 
-def as_text(why: Why) -> str:
-    """The answer for people, a screen or two."""
+def text_of_why(why: Why) -> list[str]:
+    """The answer for people, line by line: a screen or two."""
     facts = why.facts
     lines = [*_headline(why), *(f"! {note}" for note in why.notes)]
     for each in why.rules:
@@ -109,7 +108,7 @@ def as_text(why: Why) -> str:
     if is_there and why.elsewhere:
         lines += ["", f"Rules that do not run for {facts.store.alias}"]
         lines += [f"  {each.rule.code}: {each.reason}" for each in why.elsewhere]
-    return "\n".join(lines)
+    return lines
 
 
 def _headline(why: Why) -> Iterator[str]:
@@ -135,16 +134,9 @@ def _rule_lines(each: RuleWhy) -> Iterator[str]:
         trigger = rule.trigger.value.replace("_", " ")
         yield f"  {trigger}"
         for depth, finding in lines:
-            yield f"    {'  ' * depth}{mark(finding)} {_label(finding)}"
+            yield f"    {'  ' * depth}{mark(finding)} {label(finding)}"
     for said in (*each.says, *(text for held in each.held for text in held.says)):
         yield f"  → {said}"
-
-
-def _label(finding: Finding) -> str:
-    """What a line calls a finding. An `unless` counts as met while it does not apply, which is better said."""
-    if finding.kind is not Kind.UNLESS:
-        return label(finding)
-    return {Truth.MET: "unless: does not apply", Truth.UNMET: "unless: applies"}.get(finding.truth, "unless")
 
 
 def _told_line(why: Why, each: Told) -> str:

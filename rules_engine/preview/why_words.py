@@ -16,17 +16,26 @@ from rules_engine.core.view import label_of
 _AGO = re.compile(r"(.+?)\s+ago", re.IGNORECASE)
 _IN = re.compile(r"in\s+(.+)", re.IGNORECASE)
 _CLOCK = re.compile(r"(?:(today|yesterday|tomorrow)\s+)?(\d{1,2}):(\d{2})", re.IGNORECASE)
+_FURTHEST = timedelta(days=36_525)
 _DAYS = {"yesterday": -1, "today": 0, "tomorrow": 1}
 
 
 def read_time(text: str, now: datetime, zone: tzinfo) -> datetime | None:
     """The time (aware) that a person writes, in the store's zone unless it names another; None if it is none.
 
-    `2026-11-20 14:00`, `2026-11-20`, `14:00`, `yesterday 14:00`, `2 hours ago`, `in 30 minutes`, ISO 8601.
+    `2026-11-20 14:00`, `2026-11-20`, `14:00`, `yesterday 14:00`, `2 hours ago`, `in 30 minutes`, `now`, ISO 8601.
+    What is further away than any shop remembers or plans is no time: it could not be reckoned with.
     """
+    found = _read_time(text, now, zone)
+    return found if found is not None and abs(found - now) <= _FURTHEST else None
+
+
+def _read_time(text: str, now: datetime, zone: tzinfo) -> datetime | None:
     asked = text.strip()
     ago, ahead, clock = _AGO.fullmatch(asked), _IN.fullmatch(asked), _CLOCK.fullmatch(asked)
     try:
+        if asked.casefold() == "now":
+            return now
         if ago or ahead:
             span = read_duration((ago or ahead)[1])  # type: ignore[index]  # one of them is a match
             return None if span is None else now - span if ago else now + span

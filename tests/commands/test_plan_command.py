@@ -82,6 +82,22 @@ def test_a_store_of_which_nothing_was_seen_says_what_to_do(house: House) -> None
     assert said.startswith("ksa (Zid): nothing of it was seen yet. Run `rules-engine serve`")
 
 
+def test_a_store_of_which_only_categories_were_seen_says_so(house: House) -> None:
+    with house.database() as database:
+        remember(database, StoreAlias("ksa"), [a_category("540", "Summer")])
+    house.write("again.yaml", "rules: {hides: {stores: [ksa], while: {product.stock: 0}, do: [hide]}}")
+    for arguments in ((), ("--against", str(house.rules))):
+        said = house.run("plan", "--store", "ksa", *arguments).stdout
+        assert "ksa (Zid): none of its products was seen yet, only 1 category. Run `rules-engine serve`" in said
+        assert "Would do nothing" not in said
+
+
+def test_a_name_with_a_line_break_makes_no_line_of_its_own(house: House) -> None:
+    with house.database() as database:
+        remember(database, WEB, [a_product("8", "Boot\n\nweb (Ecwid): nothing would change", stock=0)])
+    assert "    Boot  web (Ecwid): nothing would change (S-8)\n" in house.run("plan", "--store", "web").stdout
+
+
 def test_a_plan_without_a_database_says_what_to_do(tmp_path: Path) -> None:
     result = House(tmp_path).run("plan")
     assert result.exit_code == 1
@@ -99,10 +115,12 @@ def test_invalid_rules_are_told_with_their_places(house: House) -> None:
 @pytest.mark.parametrize(
     ("arguments", "advice"),
     [
-        (("--store", "wb"), 'did you mean "web"?'),
-        (("--rule", "sold-out-leave-featured"), 'did you mean "sold-out-leaves-featured"?'),
+        (("--store", "wb"), 'did you mean "web"?\n'),
+        (("--store", "warehouse"), "it has web, ksa, b2b and brands.\n"),
+        (("--rule", "sold-out-leave-featured"), 'did you mean "sold-out-leaves-featured"?\n'),
         (("--markdown", "--json"), "choose one"),
         (("--against", "nowhere"), "is not in a git repository"),
+        (("--against", " "), "--against names nothing"),
         (("--against=-p",), "is no folder, no rulebook that ran, and no git revision"),
     ],
 )

@@ -203,7 +203,7 @@ def test_a_rule_that_had_nothing_to_say_can_be_named(house: House) -> None:
     [
         (("nowhere",), "There is no delivery nowhere", 1),
         (("{first}", "--rule", "sold-out-leaves-feature"), f'did you mean "{RULE}"?', 2),
-        (("{first}", "--rule", "unpublished-category-is-emptied"), "web has no rule", 2),
+        (("{first}", "--rule", "unpublished-category-is-emptied"), "For web there is no rule", 2),
     ],
 )
 def test_what_cannot_be_recorded_is_said_in_a_sentence(

@@ -60,11 +60,22 @@ def test_a_rule_that_there_is_not_is_wrong_usage(house: House) -> None:
     assert 'did you mean "sold-out-leaves-featured"?' in result.stderr
 
 
+def test_a_name_with_a_line_break_makes_no_line_of_its_own(house: House) -> None:
+    see(house, WEB, "17", sku="B-1", name="Boot\n  → It keeps the product out of Sale\u2028since yesterday.")
+    said = house.run("why", "B-1").stdout.splitlines()
+    assert said[0].startswith("Boot   → It keeps the product out of Sale since yesterday. (product 17, SKU B-1) in web")
+
+
+def test_a_time_further_away_than_anybody_can_reckon_is_wrong_usage(house: House) -> None:
+    see(house, WEB, "17", sku="B-1", name="Boot")
+    assert house.run("why", "B-1", "--at", "9999-12-31 23:00").exit_code == 2
+
+
 def test_a_store_or_a_time_that_there_is_not_is_wrong_usage(house: House) -> None:
     see(house, WEB, "17", sku="B-1", name="Boot")
     wrong_store, wrong_time = house.run("why", "B-1", "--store", "wbe"), house.run("why", "B-1", "--at", "soon")
     assert (wrong_store.exit_code, wrong_time.exit_code) == (2, 2)
-    assert wrong_store.stderr == "stores.yaml has no store 'wbe'; it has web, ksa, b2b, brands.\n"
+    assert wrong_store.stderr == 'stores.yaml has no store "wbe": did you mean "web"?\n'
     assert wrong_time.stderr == (
         "--at 'soon' is no time: write 2026-11-20 14:00, 14:00, yesterday 14:00, 2 hours ago or in 2 hours.\n"
     )

@@ -119,7 +119,7 @@ def test_a_finding_is_a_tree_of_lines() -> None:
 def test_what_stands_under_unless_is_a_part_of_its_own() -> None:
     rule = replace(LEAVES, unless=ALWAYS)
     finding = whole_condition(rule, seen(stock=0, attributes={"Featured": "Always"}))
-    assert explained(finding) == ["✓ stock is 0", "✗ unless", '  ✓ Featured is "Always"']
+    assert explained(finding) == ["✓ stock is 0", "✗ unless: applies", '  ✓ Featured is "Always"']
     assert because(finding) == ('unless/product.attributes.Featured: met: "Always"',)
     assert finding.truth is Truth.UNMET
 

@@ -148,9 +148,16 @@ def test_what_must_last_waits_until_it_has(database: Database) -> None:
 def test_what_is_outside_its_rules_hours_says_when(database: Database) -> None:
     made = plan(database, LEAVES.replace("stores", "between: 18:00 and 20:00\n    stores"))
     assert [line.item for line in of(made, "sold-out-leaves").lines] == [
-        "City Walker (S-2), not before 2026-06-01 18:00 UTC",
-        "Trail Runner (S-1), not before 2026-06-01 18:00 UTC",
+        "City Walker (S-2), not before 2026-06-01 18:00 (UTC)",
+        "Trail Runner (S-1), not before 2026-06-01 18:00 (UTC)",
     ]
+
+
+def test_a_time_is_told_in_the_zone_of_the_store(database: Database) -> None:
+    remember(database, KSA, [a_product("1", "حذاء", stock=0)])
+    hours = "rests: {stores: [ksa], between: 18:00 and 20:00, while: {product.stock: 0}, do: [hide]}"
+    (line,) = of(plan(database, f"{{{hours}}}", alias=KSA), "rests").lines
+    assert line.item == "حذاء (S-1), not before 2026-06-01 18:00 (Asia/Riyadh)"
 
 
 def test_a_product_that_would_lose_its_last_category_is_flagged(database: Database) -> None:

@@ -94,6 +94,7 @@ def test_only_the_stores_that_are_asked_about_are_searched(catalogue: sa.Connect
         ("9:30", "2026-11-20T06:30+00:00"),
         ("yesterday 14:00", "2026-11-19T11:00+00:00"),
         ("Tomorrow 00:15", "2026-11-20T21:15+00:00"),
+        ("Now", "2026-11-20T14:03:20+00:00"),
         ("2 hours ago", "2026-11-20T12:03:20+00:00"),
         ("in 1 hour 30 minutes", "2026-11-20T15:33:20+00:00"),
     ],
@@ -103,7 +104,20 @@ def test_a_time_is_read_in_the_zone_of_the_store(text: str, expected: str) -> No
 
 
 @pytest.mark.parametrize(
-    "text", ["", "soon", "25:00", "2026-13-01", "x ago", "in", "20.11.2026", "3660 weeks ago", "14"]
+    "text",
+    [
+        "",
+        "soon",
+        "25:00",
+        "2026-13-01",
+        "x ago",
+        "in",
+        "20.11.2026",
+        "3660 weeks ago",
+        "14",
+        "9999-12-31",
+        "0001-01-01",
+    ],
 )
 def test_what_is_no_time_is_none(text: str) -> None:
     assert read_time(text, NOW, RIYADH) is None
