@@ -10,7 +10,7 @@ from jsonschema import Draft7Validator
 from ruamel.yaml import YAML
 
 from rules_engine.core.errors import RulebookError
-from rules_engine.core.problem import Problem
+from rules_engine.core.problem import Problem, Severity
 from rules_engine.core.store import StoresFile
 from rules_engine.rulebook import compile_rulebook, load_stores
 from rules_engine.rulebook.report import Report
@@ -53,7 +53,8 @@ def refusals(text: str) -> list[Problem]:
     try:
         compile_rulebook({"rules/a.yaml": text}, stores=known.stores, vendors=VENDORS, notify=known.notify_names)
     except RulebookError as error:
-        return [problem for problem in error.problems if problem.code not in OF_SHOPS]
+        errors = [problem for problem in error.problems if problem.severity is Severity.ERROR]
+        return [problem for problem in errors if problem.code not in OF_SHOPS]
     return []
 
 

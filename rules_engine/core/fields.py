@@ -119,7 +119,12 @@ class FieldPath:
 
 
 _PATH = re.compile(r"(\w+)\.([A-Za-z_]\w*)(?:\.(.+))?", re.DOTALL)
-_PLAIN_NAME = re.compile(r"[^\[\]()|&<>=!@`{}*'\"]+")
+_PLAIN_NAME = re.compile(
+    r"""(?:[^\[\]()|&<>=!@`{}*'"] | (?<=\w)['&](?=\w) | (?<=[ ])&(?=[ ]) | (?<=[ ])[(\[][\w .,/%-]+[)\]])+""",
+    re.VERBOSE,
+)
+"""What people call an attribute, and what is no expression: `Size (EU)`, `Colour & trim`, `Maker's mark`."""
+_QUOTED_NAME = re.compile(r'"([^"\\\x00-\x1f]+)"')
 _DOTTED = re.compile(r"[\w-]+(?:\.[\w-]+)*")
 
 
@@ -127,7 +132,8 @@ _DOTTED = re.compile(r"[\w-]+(?:\.[\w-]+)*")
 def read_path(text: str) -> FieldPath | None:
     """The plain path that `text` is, or None when it has to be read as a JMESPath expression.
 
-    Everything after `product.attributes.` is one name, also with blanks or dots in it.
+    Everything after `product.attributes.` is one name, also with blanks or dots in it; any sign may stand in it where
+    it is written in double quotes.
     """
     match = _PATH.fullmatch(text.strip())
     if match is None or match[1] not in ROOTS:
@@ -136,7 +142,7 @@ def read_path(text: str) -> FieldPath | None:
     if rest is None:
         return FieldPath(root, name)
     if name == "attributes":
-        if len(rest) > 2 and rest[0] == rest[-1] == '"' and _PLAIN_NAME.fullmatch(rest[1:-1]):
-            return FieldPath(root, name, (rest[1:-1],))
+        if quoted := _QUOTED_NAME.fullmatch(rest.strip()):
+            return FieldPath(root, name, (quoted[1],))
         return FieldPath(root, name, (rest.strip(),)) if _PLAIN_NAME.fullmatch(rest) else None
     return FieldPath(root, name, tuple(rest.split("."))) if _DOTTED.fullmatch(rest) else None

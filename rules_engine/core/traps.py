@@ -7,14 +7,17 @@ from dataclasses import replace
 from jmespath.exceptions import JMESPathError
 
 from .fault import Fault, syntax_fault, write
+from .shapes import Kind, document
 from .subject import SubjectKind
 from .syntax import MAX_DEPTH, MAX_LENGTH, depth_of, parse
-from .traps_sense import sense_faults
+from .traps_sense import Sense, sense_faults
 from .traps_stray import EXAMPLE, unread
 from .traps_words import word_faults
 
-__all__ = ["Fault", "lint", "mended"]
+__all__ = ["WHOLE", "Fault", "lint", "mended", "yields_list"]
 
+WHOLE = " All in all, "
+"""What stands before the whole of a corrected expression."""
 _ROUNDS = 30
 _LONGEST_WHOLE = 300
 
@@ -32,7 +35,7 @@ def lint(text: str, *, about: SubjectKind | None = None, is_condition: bool = Tr
     whole = mended(text, about=about, is_condition=is_condition)
     if whole is None or whole == first.applied_to(text) or len(whole) > _LONGEST_WHOLE:
         return faults
-    told = replace(first, help=f"{first.help}{'' if first.help.endswith('?') else '.'} All in all, {write(whole)}")
+    told = replace(first, help=f"{first.help}{'' if first.help.endswith('?') else '.'}{WHOLE}{write(whole)}")
     return tuple(told if fault is first else fault for fault in faults)
 
 
@@ -47,6 +50,12 @@ def mended(text: str, *, about: SubjectKind | None = None, is_condition: bool = 
             return None
         text = first.applied_to(text)
     return None
+
+
+def yields_list(text: str) -> bool:
+    """Whether a sound expression yields a list whenever it yields something."""
+    tree = parse(text)
+    return Sense(tree, None).shape(tree.root, document(None)).is_only(Kind.LIST)
 
 
 def _faults(text: str, about: SubjectKind | None, *, is_condition: bool) -> tuple[Fault, ...]:

@@ -65,6 +65,7 @@ class Sense:
         self.tree = tree
         self.about = about
         self.faults: list[Fault] = []
+        self._projected: list[int] = []  # where the lists begin, of each item of which is spoken
         self._whole = document(about)
 
     def note(self, node: Node, code: str, message: str, fix: str | None = None, advice: str = "") -> None:
@@ -155,9 +156,14 @@ class Sense:
                 return self._path(node, scope)
             case "index_expression":
                 base = self.shape(children[0], scope)
-                if base.solid and Kind.LIST not in base.solid:
-                    return self._no_list(node, children[0], base, Kind.LIST)
-                return self._place(base, children[1])
+                for place in children[1:]:  # `[0][1]` is one node
+                    if base.solid and Kind.LIST not in base.solid:
+                        if place.get("type") == "index" and self._is_of_each(node):
+                            return ANYTHING
+                        below = children[0] if place is children[1] else place  # a place alone is written as nothing
+                        return self._no_list(node, below, base, Kind.LIST)
+                    base = self._place(base, place)
+                return base
             case "pipe":
                 left = self._piped(node, scope)
                 return ANYTHING if left is None else self.shape(children[1], left)
@@ -313,7 +319,27 @@ class Sense:
             return list_of((items.items or ANYTHING) if items.is_only(Kind.LIST) else items)
         if kind == "filter_projection":
             self.condition(children[2], items, is_loose=True)
-        return list_of(self.shape(children[1], items))
+        before = len(self.faults)
+        self._projected.append((self.tree.span(node, is_bare=True) or (0, 0))[0])
+        each = self.shape(children[1], items)
+        start = self._projected.pop()
+        is_turned = any(fault.offset <= start and fault.code == "jmespath-below" for fault in self.faults[before:])
+        return ANYTHING if is_turned else list_of(each)
+
+    def _is_of_each(self, node: Node) -> bool:
+        """`list[?…][0]` takes the first of each item, which is no list, where the first item is meant."""
+        end = (self.tree.span(node) or (0, 0))[1]
+        start = self._projected[-1] if self._projected else end
+        opens = self.tree.text.rfind("[", start, end)
+        if opens <= start:
+            return False
+        path = re.search(r'(?:(?:\w+|"[^"]*")\.)*$', self.tree.text[:start])
+        start = path.start() if path else start
+        listed, place = self.tree.text[start:opens].rstrip(), self.tree.text[opens:end]
+        said = f"after a list, {place} is about each item of it, and none is a list"
+        fix = f"({listed}){place}"
+        self.faults.append(Fault(start, end - start, "jmespath-below", said, write(fix), fix))
+        return True
 
     def _no_list(self, node: Node, below: Node, base: Shape, wanted: Kind) -> Shape:
         source = self.tree.source(below) or "this"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rules_engine.core.errors import RulebookError
 from rules_engine.core.explain import did_you_mean
 from rules_engine.core.problem import Place, Problem, Severity
-from rules_engine.core.traps import Fault
+from rules_engine.core.traps import WHOLE, Fault
 
 from .yaml import ScalarNode
 
@@ -80,12 +80,8 @@ class Report:
         """The advice as it is to be written between the quotes that the expression stands in."""
         line = self._source(node.place)
         quote = "" if node.is_plain else line[node.place.column - 1 : node.place.column]
-        fix = fault.fix or ""
-        if quote == '"' and ('"' in fix or "\\" in fix):
-            return fault.help.replace("\\", "\\\\").replace('"', '\\"')
-        if quote == "'" and "'" in fix:
-            return fault.help.replace("'", "''")
-        return fault.help
+        first, whole, last = fault.help.partition(WHOLE)
+        return _quoted(first, fault.fix or "", quote) + whole + _quoted(last, last, quote)
 
     def place_in(self, node: ScalarNode, offset: int, length: int) -> Place:
         """Where a piece of a scalar's text stands in its file, whatever the style it is written in.
@@ -173,6 +169,13 @@ class Report:
             return ""
         line = file.lines[place.line - 1]
         return _CONTROL.sub("\ufffd", file.mask(place.line, line)) if len(line) <= _LONGEST_LINE else ""
+
+
+def _quoted(advice: str, fix: str, quote: str) -> str:
+    """Advice in which a correction stands, as it is to be written between such quotes."""
+    if quote == '"' and ('"' in fix or "\\" in fix):
+        return advice.replace("\\", "\\\\").replace('"', '\\"')
+    return advice.replace("'", "''") if quote == "'" and "'" in fix else advice
 
 
 def _short(text: str) -> str:

@@ -9,7 +9,7 @@ from datetime import date
 
 from rules_engine.core.age import AGES
 from rules_engine.core.clock import read_duration
-from rules_engine.core.fault import write
+from rules_engine.core.fault import as_text, write
 from rules_engine.core.fields import WEEKDAYS, FieldType, read_path
 from rules_engine.core.problem import Place
 from rules_engine.core.traps import mended, yields_list
@@ -17,6 +17,7 @@ from rules_engine.core.words import Change, Emptiness, Word, Written, read_time
 
 from .report import Report
 from .value_advice import comparison, flag_advice, form_advice, hours_advice, number_advice
+from .value_warnings import warn_of_order, warn_of_text
 from .yaml import ListNode, MapNode, Node, ScalarNode
 
 _Words = set[Word | Change]
@@ -98,6 +99,9 @@ def check_word(  # noqa: PLR0917 — what is written in a line, in its order
         report.error(place_of.place, "word-does-not-fit", said, _list_hint(word, field, value))
         return False
     if word in FITTING[kind]:
+        is_number = isinstance(value, ScalarNode) and not isinstance(value.written.value, str)
+        if kind is FieldType.ANY and (word is Word.BETWEEN or (is_number and word in ORDERS | _CROSSES)):
+            warn_of_order(report, place_of.place, field, word, _shown(value))
         return True
     needs = "does not fit"
     if word in ORDERS or word in _CROSSES:
@@ -105,7 +109,7 @@ def check_word(  # noqa: PLR0917 — what is written in a line, in its order
     elif word in AGES:
         needs = "needs a time"
     said = f"`{word}` {needs}; {field[:60]} is {kind.value}"
-    advice = _hint(word, kind, field[:60], _shown(value))
+    advice = _hint(word, kind, field[:60], _shown(value), _part(value))
     report.error(place_of.place, "word-does-not-fit", said, advice)
     return False
 
@@ -114,6 +118,10 @@ def _list_hint(word: Word | Change, field: str, value: Node | None) -> str:
     """What to write instead of a word about one value behind an expression that yields a list."""
     if word in {Word.IS, Word.IS_NOT}:
         return f"write `{_INSTEAD[word]}: {_shown(value)}`, or `length({field[:60]}): 3` for how many there are"
+    if word in {Word.STARTS_WITH, Word.ENDS_WITH}:
+        return f'write `jmespath: "length({field} | [?{word}(@, {_part(value)})]) > `0`"`'
+    if word is Word.MATCHES:
+        return f"write `contains: {_shown(value)}`"
     sign = _SIGNS.get(word)
     if sign and isinstance(value, ScalarNode) and isinstance(value.written.value, int | float):
         meant = mended(f"{field} {sign} `{value.text}`")
@@ -122,7 +130,13 @@ def _list_hint(word: Word | Change, field: str, value: Node | None) -> str:
     return f"write `length({field[:60]}): {{{word}: {_shown(value)}}}` for how many there are"
 
 
-def _hint(word: Word | Change, kind: FieldType, field: str, shown: str) -> str:
+def _part(value: Node | None) -> str:
+    """A part of a text as an expression between double quotes writes it, or an example."""
+    is_plain = isinstance(value, ScalarNode) and re.fullmatch(r"[\w .-]{1,40}", value.text) is not None
+    return as_text(value.text.strip()) if isinstance(value, ScalarNode) and is_plain else "'sum'"
+
+
+def _hint(word: Word | Change, kind: FieldType, field: str, shown: str, part: str) -> str:
     """What to write instead of a word that does not fit."""
     name = field.rpartition(".")[2]
     if (instead := instead_of(word, kind)) and not (instead == Word.CONTAINS and shown.startswith("[")):
@@ -136,7 +150,7 @@ def _hint(word: Word | Change, kind: FieldType, field: str, shown: str) -> str:
     if kind is FieldType.OBJECTS and word is not Change.CHANGES:
         return 'write `jmespath: "length(product.variants[?in_stock]) > `0`"`, with what one of them must be'
     if kind is FieldType.NAMES and word in {Word.STARTS_WITH, Word.ENDS_WITH}:
-        return f"write `jmespath: \"length({field}[?{word}(@, 'sum')]) > `0`\"`"
+        return f'write `jmespath: "length({field}[?{word}(@, {part})]) > `0`"`'
     if kind is FieldType.FLAG:
         return f"write `{field}: true` or `{field}: false`"
     if kind is FieldType.WEEKDAY:
@@ -180,6 +194,7 @@ def read_value(
         advice = flag_advice(node.text, is_quoted=not node.is_plain)
         report.error(node.place, "wrong-type", f'"{node.text[:60]}" is not true or false', advice)
         return None
+    warn_of_text(report, node, kind, word)
     if has_form(node.text, kind):
         return written
     if kind is FieldType.TIME and _is_relative(node.text):
@@ -288,7 +303,7 @@ def read_values(
         advice = f"write `{word}: [{parts}]`; a comma that is part of one text needs quotes: '{node.text[:60]}'"
         report.error(node.place, "wrong-shape", "several values stand in brackets", advice)
         return None
-    values = [read_value(report, item, kind, field=field) for item in items]
+    values = [read_value(report, item, kind, field=field, word=word) for item in items]
     return None if None in values else tuple(value for value in values if value is not None)
 
 

@@ -193,3 +193,10 @@ def test_an_error_names_its_place_and_what_to_write(
 def test_a_value_of_nothing_but_blanks_is_refused_at_once(refused: Callable[[str], list[Any]]) -> None:
     found = refused(condition("{product.stock: {between: '3" + 200_000 * " " + "7'}}"))
     assert [problem.code for problem in found] == ["wrong-shape"]
+
+
+def test_the_whole_of_a_correction_is_written_for_the_quotes_in_which_it_stands(
+    refused: Callable[[str], list[Any]],
+) -> None:
+    found = refused(condition("{jmespath: 'product.name =~ \"boot\"'}"))
+    assert found[0].help.endswith("All in all, write `product.name == ''boot''`")
