@@ -32,6 +32,11 @@ class Aim:
     holder: Hold | None
     debtor: Hold | None = None
 
+    @property
+    def speaker(self) -> Hold | None:
+        """The hold in whose name it is done: within the hours and limits of its rule."""
+        return self.holder or self.debtor
+
 
 def wanted(slot: Slot, order: Mapping[RuleCode, int], live: frozenset[RuleCode] | None = None) -> Aim | None:
     """The first holder's wish in rule order, else the baseline where it is owed, else nothing.
@@ -65,8 +70,10 @@ def _aimed(case: SlotCase, bounds: Bounds) -> SlotCase:
         unwanted = case.action is not None and case.action.step is not Step.MOMENT
         return case.close(*_given_up_as(case.action), at=at) if unwanted else _retargeted(case)
     if case.value is not UNSEEN and case.action is not None:
-        serves = _serves(case.action, goal, live, is_certain=case.is_certain)
-        case = case if serves else _called_off(case, case.action, at=at)
+        if not _serves(case.action, goal, live, is_certain=case.is_certain):
+            case = _called_off(case, case.action, at=at)
+        elif (first := _overtaken_by(case.action, goal)) is not None:
+            case = case.close(ActionState.CANCELLED, f"{first} comes first in rule order, and does it", at=at)
     case = _mark_overruled(case, goal, at=at)
     if case.value is UNSEEN:
         return case
@@ -75,7 +82,7 @@ def _aimed(case: SlotCase, bounds: Bounds) -> SlotCase:
         if case.action is not None and case.action.state in _NOT_CALLED:
             case = case.close(ActionState.CANCELLED, "it is so already", at=at)
         return case
-    speaker = goal.holder or goal.debtor
+    speaker = goal.speaker
     if speaker is None or speaker.rule not in live:
         is_stopped = case.action is not None and case.action.state in _NOT_CALLED
         return case.close(ActionState.CANCELLED, "its rule may not act now", at=at) if is_stopped else case
@@ -90,7 +97,7 @@ def _in_hours(case: SlotCase, bounds: Bounds) -> SlotCase:
     if action is None or action.state not in _NOT_CALLED:
         return case
     goal = wanted(case.slot, bounds.order, bounds.live)
-    speaker = (goal.holder or goal.debtor) if goal is not None else None
+    speaker = goal.speaker if goal is not None else None
     opening = bounds.opening(speaker.rule if speaker is not None else action.rules[0])
     if action.state is ActionState.PENDING:
         return replace(case, action=replace(action, due_at=opening))
@@ -116,6 +123,14 @@ def _serves(action: PlannedAction, goal: Aim, live: frozenset[RuleCode], *, is_c
         return True
     is_other_step = action.step is not Step.MOMENT and (action.step is Step.TAKE) is (goal.holder is None)
     return not is_other_step and (action.attempts > 0 or action.rules[0] in live)
+
+
+def _overtaken_by(action: PlannedAction, goal: Aim) -> RuleCode | None:
+    """The rule that does it now instead of the one that only decided to: by its own hours, and counted as its own."""
+    if goal.speaker is None or action.state is not ActionState.PENDING or action.step is Step.MOMENT:
+        return None
+    is_other = (goal.speaker.rule, goal.speaker.subject) != (action.rules[0], action.about)
+    return goal.speaker.rule if is_other else None
 
 
 def _called_off(case: SlotCase, action: PlannedAction, *, at: datetime) -> SlotCase:

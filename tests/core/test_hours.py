@@ -188,7 +188,7 @@ def test_an_earlier_rule_that_joins_has_the_action_wait_for_its_hours() -> None:
     desk.sees(stock=1)
     assert desk.action().due_at is None
     desk.later(seconds=1).sees(stock=0)
-    assert (desk.action().rules[0], desk.action().due_at) == ("b", NOON)
+    assert (desk.action().rules, desk.action().due_at) == (("a", "b"), NOON)
 
 
 def _rules(opens: int) -> tuple[Rule, ...]:
