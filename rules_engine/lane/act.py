@@ -37,6 +37,7 @@ from rules_engine.vendors.base import AnyVendor
 
 from .calls import Calls, NotNowError
 from .due import ADDS, next_to_send, open_since
+from .plan import LaterLook
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -51,7 +52,8 @@ class Actor:
     """What acting for one store needs. `fence` raises `LaneLostError` when the turn may no longer write.
 
     `members` are all the products of a category, by its id, where this very turn read them. `urgent` are the products
-    of which a webhook was about; `is_waited_for` says whether more webhooks wait for this turn to end.
+    of which a webhook was about; `looks` say when deciding wanted a product to be looked at again; `is_waited_for` says
+    whether more webhooks wait for this turn to end.
     """
 
     store: Store
@@ -65,6 +67,7 @@ class Actor:
     metrics: Metrics
     members: Mapping[str, frozenset[str]]
     urgent: Collection[ProductId]
+    looks: Mapping[SubjectRef, LaterLook]
     is_waited_for: Callable[[], Awaitable[bool]]
 
 
@@ -305,13 +308,18 @@ def _apply(
 
 
 def _schedule(connection: Connection, actor: Actor, case: Case, now: datetime) -> None:
-    """When the product is looked at next: now, or when its only open actions are due again, or not at all."""
+    """When the product is looked at next: now, or when its only open actions are due again, or when time needs it."""
     opened = [action for action in case.actions.values() if action.state.is_open]
     until = open_since(case, now=now, top=actor.vendor.CAPABILITIES.promotes_to)
     if until is not None and until > now and all(action.state in _READY for action in opened):
         look_now(connection, actor.store.alias, [case.ref], now=until, reason="a call is tried again")
     elif not opened and not actor.vendor.CAPABILITIES.can_read:
         clear_looks(connection, actor.store.alias, [case.ref], not_after=now)
+    else:
+        return
+    later = actor.looks.get(case.ref)
+    if later is not None:  # the look for the call, which was sooner, had taken its place
+        schedule_looks(connection, actor.store.alias, [case.ref], due_at=later.due_at, reason=later.reason)
 
 
 def _word(verdict: Verdict) -> str:

@@ -240,6 +240,7 @@ class Lane:
             metrics=self.metrics,
             members=plan.members,
             urgent=plan.urgent,
+            looks=plan.looks,
             is_waited_for=partial(self._is_waited_for, until),
         )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from engine_world import KSA, WEB, Cut, World, paths
+from engine_world import BRANDS, KSA, WEB, Cut, World, paths
 
 from rules_engine.core.action import Request
 from rules_engine.core.delivery import StoreAlias
@@ -16,6 +16,7 @@ from rules_engine.core.subject import product
 from rules_engine.database.lanes import look_now, schedule_looks
 from rules_engine.database.tables import holds, looks
 from rules_engine.lane.page import BESIDE, PAGE, take_page
+from rules_engine.sandbox.axim import ACME
 from rules_engine.sandbox.ecwid_catalogue import FEATURED
 from rules_engine.sandbox.zid_catalogue import GIFTS, HAT, PERFUME, SANDAL, SHIRT, SUMMER, VOUCHER
 
@@ -231,3 +232,26 @@ async def test_new_rules_have_all_that_is_known_looked_at_and_keep_an_earlier_lo
         assert found[("product", VOUCHER)] == "new rules"
         assert found[("category", str(SUMMER))] == "new rules"
         assert ("product", SANDAL) not in found
+
+
+# Shops that cannot be read.
+
+
+async def test_what_time_ends_is_given_back_by_a_shop_whose_answer_settled_all_there_was_to_do(tmp_path: Path) -> None:
+    saturdays = """
+rules:
+  no-brand-on-saturdays:
+    stores: [brands]
+    while: {now.weekday: saturday}
+    do: [unassign_brand]
+"""
+    async with World(tmp_path / "e.db", saturdays, only=(BRANDS,)) as world:
+        assert world.clock().strftime("%A") == "Saturday"
+        mug = world.brands.add_product(brand_id=ACME, name="Mug")
+        # Whatever posts for this shop says nothing of what we do.
+        world.after_call = lambda _alias, _request: world.brands.deliveries.clear()
+        await world.settle()
+        assert world.brands.products[mug]["brand"] is None
+        await world.settle(within=timedelta(days=1))
+        assert world.clock().strftime("%A") == "Sunday"
+        assert world.brands.products[mug]["brand"]["id"] == ACME
