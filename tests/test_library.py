@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from command_house import House
 from engine_world import WEB, World
+from ruamel.yaml import YAML
 
 from rules_engine.core.rule import NO_GUARDS, Afterwards, Effect, EffectKind, Guards, Named, Rule, Rulebook, Under
 from rules_engine.core.scenario import Expected, Scenario
@@ -247,6 +249,35 @@ def test_the_command_plays_the_library_and_one_file_of_it(tmp_path: Path) -> Non
     assert whole["passed"] == sum(len(one.scenarios) for one in everything())
     one = house.run_json("test", str(house.rules / "library" / "low-stock.yaml"))
     assert one["passed"] == len(alone("low-stock.yaml").scenarios)
+
+
+@pytest.mark.parametrize("alias", ["web", "ksa", "b2b", "brands"])
+def test_a_shop_with_one_store_plays_what_can_run_there(tmp_path: Path, alias: str) -> None:
+    house = House(tmp_path)
+    house.environment = {"RULES": str(house.rules)}
+    stores = YAML(typ="safe").load(house.rules / "stores.yaml")
+    house.write("stores.yaml", json.dumps({"stores": {alias: stores["stores"][alias]}}))
+    library = str(house.rules / "library")
+    made = house.run_json("test", library)
+    assert made["failed"] == 0
+    assert made["passed"] > 0
+    unfit = made["cannot_run"]
+    said = house.run("test", library).stdout.splitlines()
+    named = f"{len(LIBRARY)} files, {len(unfit)} cannot run in your stores: {', '.join(unfit)}."
+    assert (named in said) is bool(unfit)
+    for file in unfit:  # alone, by its name, each is refused
+        refused = house.run("test", str(house.rules / file))
+        assert refused.exit_code == 1
+        assert unfit[file] in refused.stderr
+
+
+def test_a_folder_with_another_mistake_is_refused_as_a_whole(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.environment = {"RULES": str(house.rules)}
+    (house.rules / "library" / "low-stock.yaml").write_text("rules: {x: {do: [hide]}}")
+    result = house.run("test", str(house.rules / "library"))
+    assert result.exit_code == 1
+    assert result.stderr.startswith("library/low-stock.yaml:1:")
 
 
 def test_a_copied_file_is_checked_and_played_with_the_rules(tmp_path: Path) -> None:

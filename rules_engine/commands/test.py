@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from rules_engine.app import compile_rules, open_stores
-from rules_engine.core.errors import SettingsError
+from rules_engine.core.errors import RulebookError, SettingsError
+from rules_engine.core.problem import Severity
 from rules_engine.core.rule import Rule, RuleCode
 from rules_engine.core.scenario import Scenario
 from rules_engine.core.store import StoresFile
@@ -29,12 +30,26 @@ TESTS = "tests"
 """The folder beside the rules that holds nothing but tests."""
 
 
+_UNFIT = frozenset(
+    {
+        *("no-store", "unknown-store", "unknown-webhook", "lacks-field", "cannot-do"),
+        *("needs-reading", "cannot-put-back", "say-afterwards"),
+    }
+)
+"""What is wrong with a rule only because of the stores that it meets."""
+
+
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """Rules that are compiled together, and the tests of them that are to be played."""
+    """Rules that are compiled together, and the tests of them that are to be played.
+
+    `files` counts those of a folder outside RULES, and `unfit` says of some of them why they cannot run here.
+    """
 
     rules: tuple[Rule, ...]
     scenarios: tuple[Scenario, ...]
+    files: int = 0
+    unfit: Mapping[str, str] = field(default_factory=dict)
 
 
 def play_tests(
@@ -64,10 +79,14 @@ def play_tests(
             _write(report, junit(played))
     results = [each for each, _ in played]
     untested = _without_tests(suites)
+    unfit = {file: why for suite in suites for file, why in suite.unfit.items()}
     if as_json:
-        say_json(_as_json(results, untested))
+        say_json(_as_json(results, untested, unfit))
     else:
         _say(results, untested)
+        if unfit:
+            files = count(sum(suite.files for suite in suites), "file")
+            say(f"{files}, {len(unfit)} cannot run in your stores: {', '.join(unfit)}.")
     if not all(each.is_ok for each in results):
         raise typer.Exit(FINDINGS)
 
@@ -96,8 +115,10 @@ def _suites(paths: Sequence[Path], settings: Settings, stores: StoresFile) -> It
         full = path.resolve()
         if not full.exists():
             raise SettingsError(f"There is no file or folder {path}.")
-        if full == home or not _belongs_to(home, full):
-            yield _folder(full, stores) if full.is_dir() else _file(path, stores)
+        if full == home:
+            yield _folder(home, stores)
+        elif not _belongs_to(home, full):
+            yield _foreign(full, stores) if full.is_dir() else _file(path, stores)
         else:
             yield _part(home, full, stores)
 
@@ -111,6 +132,32 @@ def _folder(folder: Path, stores: StoresFile) -> Suite:
     rulebook = compile_rules(read_rule_texts(folder), stores)
     beside = compile_scenarios(read_test_texts(folder), rulebook, stores=stores.stores)
     return Suite(rulebook.rules, (*rulebook.scenarios, *beside))
+
+
+def _foreign(folder: Path, stores: StoresFile) -> Suite:
+    """A folder that was not written for these stores, such as the library: files that cannot run here are left out."""
+    texts, unfit = read_rule_texts(folder), dict[str, str]()
+    try:
+        rulebook = compile_rules(texts, stores)
+    except RulebookError as error:
+        unfit = _unfit(error)
+        if len(unfit) == len(texts):
+            raise
+        rulebook = compile_rules({path: text for path, text in texts.items() if path not in unfit}, stores)
+    beside = compile_scenarios(read_test_texts(folder), rulebook, stores=stores.stores)
+    return Suite(rulebook.rules, (*rulebook.scenarios, *beside), len(texts), unfit)
+
+
+def _unfit(error: RulebookError) -> dict[str, str]:
+    """The files of which the stores are all that is wrong, each with the reason. Raises the error for any other."""
+    found: dict[str, str] = {}
+    for problem in error.problems:
+        if problem.severity is Severity.WARNING:
+            continue
+        if problem.code not in _UNFIT:
+            raise error
+        found.setdefault(problem.place.path, problem.message)
+    return found
 
 
 def _file(path: Path, stores: StoresFile) -> Suite:
@@ -148,9 +195,10 @@ def _only(suites: list[Suite], code: str | None) -> list[Suite]:
         raise no_such_rule(code, known)
     wanted = RuleCode(code)
     return [
-        Suite(
-            tuple(rule for rule in suite.rules if rule.code == wanted),
-            tuple(scenario for scenario in suite.scenarios if scenario.rule == wanted),
+        replace(
+            suite,
+            rules=tuple(rule for rule in suite.rules if rule.code == wanted),
+            scenarios=tuple(scenario for scenario in suite.scenarios if scenario.rule == wanted),
         )
         for suite in suites
     ]
@@ -193,12 +241,13 @@ def _say(results: Sequence[Played], untested: Sequence[str]) -> None:
         say(f"Rules without tests: {', '.join(untested)}.")
 
 
-def _as_json(results: Sequence[Played], untested: Sequence[str]) -> dict[str, object]:
+def _as_json(results: Sequence[Played], untested: Sequence[str], unfit: Mapping[str, str]) -> dict[str, object]:
     failed = sum(not each.is_ok for each in results)
     return {
         "passed": len(results) - failed,
         "failed": failed,
         "without_tests": list(untested),
+        "cannot_run": dict(unfit),
         "tests": [
             {
                 "rule": each.scenario.rule,
