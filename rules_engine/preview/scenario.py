@@ -73,7 +73,8 @@ class Run:
     """What happened in a test. `deeds` are the calls from the last glimpse on, `story` is everything that was said.
 
     `member_of` are the categories of the product when the last glimpse was seen. `finding` is how the condition stood
-    at last; None for a subject that is gone.
+    at last; None for a subject that is gone. `earlier` are the calls before the last glimpse, which was seen at
+    `shown_at`; the test ended at `ended_at`, and at `pending_at` the rule would have looked again (aware, UTC).
     """
 
     deeds: tuple[Deed, ...]
@@ -83,6 +84,10 @@ class Run:
     member_of: tuple[str, ...]
     shop: Shop
     zone: tzinfo
+    earlier: tuple[Deed, ...]
+    shown_at: datetime
+    ended_at: datetime
+    pending_at: datetime | None
     is_restless: bool = False
 
 
@@ -120,10 +125,13 @@ class _Player:
         given = replace(scenario.given, after=self._before_given)
         steps = [*([scenario.before] if scenario.before else []), given, *scenario.then]
         member_of: tuple[str, ...] = ()
+        earlier: tuple[Deed, ...] = ()
+        shown_at = self.at
         for number, glimpse in enumerate(steps):
             if number > 0:
                 self._show(glimpse, is_given=glimpse is given)
             if number == len(steps) - 1:
+                earlier = tuple(self.deeds)
                 self.deeds, self.notices = [], []
                 member_of = tuple(self.shop.fields(self._subject()).get("category_ids", ()))
             shown_at = self.at
@@ -138,6 +146,10 @@ class _Player:
             member_of,
             self.shop,
             self.store.zone,
+            earlier,
+            shown_at,
+            self.at,
+            min(self.due.values(), default=None),
             is_restless=self.looks > MOST_LOOKS,
         )
 

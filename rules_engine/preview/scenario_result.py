@@ -16,6 +16,7 @@ from rules_engine.core.subject import SubjectKind
 from rules_engine.vendors.base import AnyVendor
 
 from .scenario import Run, run
+from .scenario_help import advice
 from .scenario_shop import subject_id
 
 _TARGETED = frozenset({ActionKind.ADD_TO_CATEGORY, ActionKind.REMOVE_FROM_CATEGORY, ActionKind.ASSIGN_BRAND})
@@ -28,7 +29,8 @@ Line = tuple[str, str]
 class Played:
     """A test that was played. `expected` and `actual` are lines as they stand under `expect`.
 
-    `truth` says how the condition stood at last; None when its subject no longer exists.
+    `truth` says how the condition stood at last; None when its subject no longer exists. `advice` are sentences that
+    help with a test that failed.
     """
 
     scenario: Scenario
@@ -37,6 +39,7 @@ class Played:
     actual: tuple[str, ...]
     truth: Truth | None
     run: Run
+    advice: tuple[str, ...] = ()
 
 
 def play(scenario: Scenario, rule: Rule, store: Store, vendor: AnyVendor) -> Played:
@@ -47,12 +50,15 @@ def play(scenario: Scenario, rule: Rule, store: Store, vendor: AnyVendor) -> Pla
     if isinstance(scenario.expect, Expected):
         is_ok = not actual and (scenario.expect is Expected.NOTHING or truth is Truth.CANNOT_TELL)
         expected: tuple[str, ...] = (str(scenario.expect),)
+        missing: list[str] = []
     else:
         wanted = [line for effect in scenario.expect for line in _wanted(effect, ran, scenario)]
         is_ok = Counter(wanted) == Counter(actual)
         expected = tuple(_said(line, ran) for line in wanted)
+        missing = [_said(line, ran) for line in (Counter(wanted) - Counter(actual)).elements()]
     shown = tuple(_said(line, ran) for line in actual) or (_nothing(scenario, truth),)
-    return Played(scenario, is_ok and not ran.is_restless, expected, shown, truth, ran)
+    is_ok = is_ok and not ran.is_restless
+    return Played(scenario, is_ok, expected, shown, truth, ran, advice(missing, rule, ran))
 
 
 def _nothing(scenario: Scenario, truth: Truth | None) -> str:
@@ -133,6 +139,8 @@ def details(played: Played) -> list[tuple[str, list[str]]]:
         ("condition", explanation(played)),
         ("story", story(played)),
     ]
+    if played.advice:
+        parts.append(("help", list(played.advice)))
     if played.run.is_restless:
         parts.append(("stopped", ["the rule never comes to rest: it asks to be looked at again without end"]))
     return parts

@@ -440,6 +440,47 @@ def test_a_test_that_fails_says_what_was_expected_what_was_and_why() -> None:
     ]
 
 
+LASTING = f"{SOLD_OUT}    must_last: 2 hours\n"
+IN_FEATURED = "      given: {product: {stock: 0, categories: [Featured]}}\n"
+LEAVES_FEATURED = "      expect: [{remove_from_category: Featured}]\n"
+
+
+def test_a_test_that_ends_too_early_is_told_how_long_to_go_on() -> None:
+    found = played(LASTING, IN_FEATURED + LEAVES_FEATURED)
+    said = "the test ends Mon 02 Mar 12:00, and the rule looks again Mon 02 Mar 14:00: write `after: 2 hours`"
+    assert found.advice == (said,)
+    assert details(found)[-1] == ("help", [said])
+    assert played(LASTING, f"{IN_FEATURED}      after: 2 hours\n{LEAVES_FEATURED}").is_ok
+
+
+def test_after_days_the_span_is_rounded_up_to_what_is_enough() -> None:
+    hours = f"{SOLD_OUT}    between: 14:10 and 17:00\n    weekdays: tuesday\n"
+    (said,) = played(hours, IN_FEATURED + LEAVES_FEATURED).advice
+    assert said.endswith("looks again Tue 03 Mar 14:10: write `after: 1 day 3 hours`")
+    assert played(hours, f"{IN_FEATURED}      after: 1 day 3 hours\n{LEAVES_FEATURED}").is_ok
+
+
+def test_a_product_that_is_not_where_the_rule_takes_it_from_is_told() -> None:
+    found = played(SOLD_OUT, f"      given: {{product: {{stock: 0, categories: [Shoes]}}}}\n{LEAVES_FEATURED}")
+    said = "the product is in no category that the rule takes it out of: write `categories: [Featured]`"
+    assert found.advice == (said,)
+
+
+def test_what_came_before_the_last_sighting_is_told() -> None:
+    test = (
+        "      given:\n        product: {stock: 0, categories: [Featured]}\n        then: [{product: {stock: 5}}]\n"
+        "      expect: [{remove_from_category: Featured}, {add_to_category: Featured}]\n"
+    )
+    (said,) = played(SOLD_OUT, test).advice
+    assert said.startswith("`remove_from_category: Featured` came before the last sighting")
+
+
+def test_a_condition_that_is_unmet_needs_no_more_advice_and_a_test_that_passes_none() -> None:
+    unmet = "      given: {product: {stock: 3, categories: [Shoes]}}\n"
+    assert played(SOLD_OUT, unmet + LEAVES_FEATURED).advice == ()
+    assert played(SOLD_OUT, IN_FEATURED + LEAVES_FEATURED).advice == ()
+
+
 @pytest.mark.parametrize("mode", ["watch", "paused\n    because: it is summer"])
 def test_a_rule_that_does_not_run_now_is_tested_all_the_same(mode: str) -> None:
     found = quick({"stock": 0, "categories": ["Featured"]}, f"{SOLD_OUT}    mode: {mode}\n")
