@@ -6,17 +6,17 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from .condition import Truth
+from .condition import Truth, happens_in
 from .decide_product import decide_product
 from .holds import Hold, HoldState
-from .judge import judge_rules
+from .judge import Judged, judge_rules
 from .moments import Moment
 from .notices import notices_of
 from .observe import moved
 from .plan import ActionState, Case, Trace
 from .sighting import Context, Decision, Sighting, document_of
-from .subject import SubjectKind
-from .view import is_changed
+from .subject import Snapshot, SubjectKind
+from .view import as_people_made_it, is_changed
 
 
 def decide(case: Case, sighting: Sighting, context: Context) -> Decision:
@@ -53,11 +53,39 @@ def _decide_gone(case: Case, sighting: Sighting, context: Context) -> Decision:
     }
     holders = {hold.rule: hold for slot in case.slots.values() for hold in slot.open_holds}
     traces = tuple(
-        Trace(rule, sighting.ref, sighting.at, Truth.UNMET, f"{reason}: what it held is released as gone")
+        Trace(
+            rule,
+            sighting.ref,
+            sighting.at,
+            Truth.UNMET,
+            f"{reason}: what it held is released as gone",
+            caused_by=sighting.caused_by,
+        )
         for rule in sorted(holders, key=lambda code: context.order.get(code, 0))
     )
     done = replace(case, is_gone=True, slots=slots, actions=actions, episodes=episodes, seen_at=sighting.at)
-    return Decision(done, traces)
+    if case.snapshot is None or case.is_gone:
+        return Decision(done, traces)
+    heard = _judge_deletion(case, case.snapshot, sighting, context)
+    told = (each.trace(case.ref, sighting.at, caused_by=sighting.caused_by, is_changed=True) for each in heard)
+    last = tuple(trace for trace in told if trace)
+    notices = notices_of(heard, last, case.ref, case.snapshot.fields, at=sighting.at)
+    truths = {each.rule.code: each.finding.truth for each in heard}
+    return Decision(done, (*traces, *last), notices=notices, truths=truths)
+
+
+def _judge_deletion(case: Case, snapshot: Snapshot, sighting: Sighting, context: Context) -> list[Judged]:
+    """How the moments stand that wait for the deletion of the subject: they see it as people had made it last."""
+    rules = [rule for rule in context.rules if rule.about is case.ref.kind and not rule.is_while]
+    fields = as_people_made_it(snapshot.fields, case.slots.values(), context.directory)
+    return judge_rules(
+        [rule for rule in rules if happens_in(rule.condition)],
+        document_of(fields, fields, sighting, context),
+        before_at=case.seen_at,
+        ref=case.ref,
+        episodes=case.episodes,
+        at=sighting.at,
+    )
 
 
 def _all_gone(holds: Iterable[Hold], reason: str, at: datetime) -> tuple[Hold, ...]:

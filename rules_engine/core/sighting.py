@@ -87,7 +87,9 @@ class Decision:
 
 
 def document_of(fields: Fields, before: Fields | None, sighting: Sighting, context: Context) -> Document:
-    """The document that conditions see at this sighting."""
+    """The document that conditions see at this sighting. What was seen to be gone is deleted, whatever webhooks say."""
+    deleted = EventType(f"{sighting.ref.kind}.deleted")
+    events = sighting.events | {deleted} if sighting.is_gone else sighting.events - {deleted}
     return Document(
         kind=sighting.ref.kind,
         fields=fields,
@@ -95,6 +97,6 @@ def document_of(fields: Fields, before: Fields | None, sighting: Sighting, conte
         store=context.store,
         vendor=context.vendor,
         before=before,
-        events=sighting.events,
+        events=events,
         event_time=sighting.event_time,
     )

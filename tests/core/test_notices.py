@@ -24,11 +24,13 @@ from core_builders import (
     while_,
 )
 
+from rules_engine.core.condition import All, Condition, Happens, Test, Word
 from rules_engine.core.decide import decide
+from rules_engine.core.delivery import EventType
 from rules_engine.core.plan import Notice
 from rules_engine.core.rule import Mode, Rule, RuleCode
 from rules_engine.core.sighting import Decision, Sighting
-from rules_engine.core.subject import Snapshot, category, complete, product
+from rules_engine.core.subject import Snapshot, SubjectKind, category, complete, product
 
 
 def telling(rule: Rule, *targets: str) -> Rule:
@@ -132,3 +134,51 @@ def test_deciding_again_on_the_same_values_tells_the_same() -> None:
     sighting = Sighting(product("p1"), START, snapshot)
     case = desk.case()
     assert decide(case, sighting, desk.context()) == decide(case, sighting, desk.context())
+
+
+# What is deleted.
+
+DELETED = EventType.PRODUCT_DELETED
+
+
+def test_a_deletion_is_told_once_with_what_was_seen_last() -> None:
+    desk = Bench((telling(as_soon_as(All((Happens("deleted"), SOLD_OUT)), removes("Featured"))),))
+    desk.sees(stock=0)
+    [notice] = desk.later(seconds=1).finds_gone().notices
+    assert (notice.text, notice.subject) == ("its moment came", product("p1"))
+    assert told(desk.later(seconds=1).finds_gone()) == []
+    assert desk.actions() == []
+
+
+@pytest.mark.parametrize("condition", [All((Happens("deleted"), SOLD_OUT)), Happens("created"), SOLD_OUT])
+def test_a_deletion_is_no_moment_of_a_rule_that_asks_for_more_or_for_something_else(condition: Condition) -> None:
+    desk = Bench((telling(as_soon_as(condition, removes("Featured"))),))
+    desk.sees(stock=5)
+    assert told(desk.later(seconds=1).finds_gone()) == []
+
+
+def test_what_was_never_seen_is_not_told_when_it_is_gone() -> None:
+    desk = Bench((telling(as_soon_as(Happens("deleted"), removes("Featured"))),))
+    assert told(desk.finds_gone()) == []
+
+
+def test_what_is_still_there_is_not_deleted_whatever_a_webhook_says() -> None:
+    desk = Bench((telling(as_soon_as(Happens("deleted"), removes("Featured"))),))
+    desk.sees(stock=5)
+    assert told(desk.later(seconds=1).sees(stock=5, events=frozenset({DELETED}))) == []
+    assert told(desk.later(seconds=1).finds_gone()) == ["its moment came"]
+
+
+def test_a_deleted_product_that_a_rule_held_is_seen_as_people_had_made_it() -> None:
+    in_featured = Test("product.category_ids", Word.CONTAINS, FEATURED)
+    heard = as_soon_as(All((Happens("deleted"), in_featured)), removes("Featured"), code="deleted", order=1)
+    desk = sold_out(LEAVES, telling(heard))
+    desk.calls()
+    assert told(desk.later(seconds=1).finds_gone()) == ["its moment came"]
+
+
+def test_a_deleted_category_is_told_of() -> None:
+    rule = as_soon_as(Happens("deleted"), code="lists", about=SubjectKind.CATEGORY)
+    desk = Bench((telling(rule),))
+    sees_category(desk, is_published=True)
+    assert told(desk.later(seconds=1).decides(Sighting(category(SALE), desk.at, is_gone=True))) == ["its moment came"]
