@@ -249,6 +249,11 @@ def _never_contained(tree: Tree, node: Node, shapes: Mapping[int, Shape]) -> tup
     if not sought.solid or is_fit or sought.kinds == ANYTHING.kinds:
         return None
     said = f"{tree.source(first)} holds {'texts' if wanted is Kind.TEXT else wanted}, never {tree.source(second)}"
+    if among.items and among.items.fields and sought.is_only(Kind.TEXT):
+        keys = [name for name, shape in among.items.fields.items() if shape.is_only(Kind.TEXT)]
+        key = "sku" if "sku" in keys else next(iter(keys), "")
+        if key and first.get("type") in {"subexpression", "field"}:
+            return node, said, f"contains({tree.source(first)}[].{key}, {tree.source(second)})"
     value = second.get("value")
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and second.get("type") == "literal"
     return second, said, as_text(str(value)) if wanted is Kind.TEXT and is_number else None

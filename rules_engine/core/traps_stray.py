@@ -31,6 +31,8 @@ def stray(line: Line, place: int) -> Fault | None:
         return Fault(start, length, "jmespath-syntax", said, "leave this part out", None if is_whole else "")
     if word.text == ";":
         return line.fault(place, place, "jmespath-syntax", "a `;` ends nothing here", "", "leave it out")
+    if word.text == "?" and line.at(place + 1).text == ".":
+        return line.fault(place, place, "jmespath-syntax", "a `.` needs no `?` before it", "", "leave the `?` out")
     if word.text == "?":
         said = "JMESPath has no choice by `?` and `:`"
         return line.fault(place, place, "jmespath-syntax", said, None, "write only the condition that stands before it")

@@ -12,10 +12,11 @@ from rules_engine.core.words import Change, Word
 
 from .synonyms import GROUPS, field_of, plainly, word_of
 from .value_advice import flag_advice
-from .vocabulary import FITTING, SEVERAL
+from .vocabulary import FITTING, ORDERS, SEVERAL
 from .yaml import MapNode, Node, ScalarNode
 
 _WORDS = frozenset({*Word, *Change})
+_OF_NUMBERS = (ORDERS - {Word.BETWEEN}) | {Change.RISES_ABOVE, Change.FALLS_BELOW}
 _OF_SEVERAL = {Word.IS: Word.ONE_OF, Word.IS_NOT: Word.NONE_OF, Word.CONTAINS: Word.CONTAINS_ANY}
 
 
@@ -67,6 +68,7 @@ def _of_document(text: str, about: SubjectKind | None) -> str:
     own = ""
     if top in {"product", "before"} and subject == SubjectKind.PRODUCT:
         own = f"; an attribute of your own is `{top}.attributes.{(name or text)[:60]}`"
+        own += ", and what only this shop has is below `product.raw`" if top == "product" else ""
     return f"{what}: {known}{own}"
 
 
@@ -114,8 +116,8 @@ def changes_advice(field: str, value: Node, kind: FieldType) -> str:
     return f"write `{field}: {{changes: true}}`"
 
 
-def broken_list(node: MapNode) -> tuple[Place, str] | None:
-    """Where braces hold a list whose brackets were forgotten, as `{one_of: a, b}`, and what to write; else None."""
+def broken_list(node: MapNode) -> tuple[Place, str, str] | None:
+    """Where a comma in braces parts what belongs together, as `{one_of: a, b}`; what is wrong, and what to write."""
     if not node.entries or not isinstance(node.entries[0][1], ScalarNode):
         return None
     word, first = node.entries[0][0].text, node.entries[0][1]
@@ -123,8 +125,12 @@ def broken_list(node: MapNode) -> tuple[Place, str] | None:
     loose = [key for key, value in others if isinstance(value, ScalarNode) and value.is_null and not value.text]
     if not loose or len(loose) < len(others) or any(key.text in _WORDS for key in loose):
         return None
+    is_beside = len(loose) == 1 and loose[0].place.column == first.last_column + 1
+    if word in _OF_NUMBERS and is_beside and loose[0].text.isdecimal() and first.text.isdecimal():
+        point = "" if len(loose[0].text) == 3 else "."
+        return first.place, "a number has no comma in it", f"write `{word}: {first.text}{point}{loose[0].text}`"
     meant = _OF_SEVERAL.get(Word(word), word) if word in set(Word) else ""
     if meant not in {Word.BETWEEN, *SEVERAL}:
         return None
     values = ", ".join([first.text, *(key.text for key in loose)])
-    return loose[0].place, f"write `{meant}: [{values[:60]}]`"
+    return loose[0].place, "several values stand in brackets", f"write `{meant}: [{values[:60]}]`"

@@ -270,7 +270,7 @@ class Conditions:
                 self._report.error(value.place, "missing-value", "a word is missing here", "write `is: …`")
                 return None
             if broken := broken_list(value):
-                self._report.error(broken[0], "wrong-shape", "several values stand in brackets", broken[1])
+                self._report.error(broken[0], "wrong-shape", *broken[1:])
                 return None
             built = [self._worded(key, word, node, kind, uses) for word, node in value]
             return self._join(All, built, key.place)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from rules_engine.core.problem import Place
 from rules_engine.core.rule import Effect, EffectKind, Every, Identified, Named, Target, Under
 from rules_engine.core.subject import SubjectKind
+from rules_engine.core.words import fold
 
 from .elsewhere import ACTIONS, refuse_word
 from .report import Report
@@ -20,6 +21,13 @@ NOTIFY = "notify"
 """The line of `do` that changes nothing in the shop: somebody is told."""
 _WITH_TARGET = CATEGORY_KINDS | {EffectKind.ASSIGN_BRAND}
 _ALONE = frozenset(EffectKind) - _WITH_TARGET
+_SAME = {
+    **{kind: kind for kind in EffectKind},
+    EffectKind.ADD_TO_CATEGORY: EffectKind.REMOVE_FROM_CATEGORY,
+    EffectKind.SHOW: EffectKind.HIDE,
+    EffectKind.ASSIGN_BRAND: EffectKind.UNASSIGN_BRAND,
+}
+"""What two actions are about, where one undoes the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +64,24 @@ class Effects:
         if None in found:
             return None
         effects = tuple(line for line in found if isinstance(line, PlacedEffect))
+        if self._refuse_opposites(effects):
+            return None
         return Do(effects, tuple(dict.fromkeys(line for line in found if isinstance(line, str))))
+
+    def _refuse_opposites(self, effects: Sequence[PlacedEffect]) -> bool:
+        """Report where one line undoes another, since then only the first would be done."""
+        wished: dict[object, tuple[EffectKind, Place]] = {}
+        is_refused = False
+        for placed in effects:
+            kind = placed.effect.kind
+            for target, place in placed.targets if kind in CATEGORY_KINDS else ((None, placed.place),):
+                first, where = wished.setdefault((_SAME[kind], _folded(target)), (kind, place))
+                if first is not kind:
+                    said = f"this undoes `{first}` of line {where.line}, and one rule wants one thing"
+                    advice = "keep one of the two; what `while` takes is put back by itself"
+                    self._report.error(place, "contradicting-actions", said, advice)
+                    is_refused = True
+        return is_refused
 
     def _line(self, node: Node, about: SubjectKind) -> PlacedEffect | str | None:
         """An effect, or the name of somebody who is told."""
@@ -168,6 +193,7 @@ class Effects:
         if isinstance(node, ScalarNode):
             if node.is_plain and node.text == "all":
                 return Every() if takes_out else self._only_for_taking_out(node, kind)
+            self._warn_of_name(node, kind)
             return self._named(node)
         if isinstance(node, MapNode) and len(node.entries) == 1:
             key, value = node.entries[0]
@@ -175,9 +201,9 @@ class Effects:
                 return self._identified(value)
             if key.text == "under" and kind in CATEGORY_KINDS:
                 return self._under(value) if takes_out else self._only_for_taking_out(key, kind)
-            if key.text == "name" and isinstance(value, ScalarNode) and value.text.strip():
-                advice = f"write the name alone: `{kind}: {value.text.strip()[:60]}`"
-                self._report.error(key.place, "unknown-key", "a name needs no key here", advice)
+            if key.text in {"name", "path"} and isinstance(value, ScalarNode) and value.text.strip():
+                advice = f"write the {key.text} alone: `{kind}: {value.text.strip()[:60]}`"
+                self._report.error(key.place, "unknown-key", f"a {key.text} needs no key here", advice)
                 return None
             words = ["id", "under"] if takes_out else ["id"]
             self._report.unknown(key, "unknown-key", "a target has no key", words)
@@ -195,6 +221,17 @@ class Effects:
         wanted = "a name, {id: …}, {under: NAME}, a list of these, or all" if takes_out else "a name or {id: …}"
         self._report.error(node.place, "wrong-shape", f"`{kind}` does not take this", f"write {wanted}")
         return None
+
+    def _warn_of_name(self, node: ScalarNode, kind: EffectKind) -> None:
+        """A number is a name here, and hardly meant as one; so is `All`."""
+        text = node.text.strip()
+        if node.is_plain and text.isdecimal():
+            said = f"{text[:60]} is taken for a name, as every text here"
+            advice = f'write `{{id: {text[:60]}}}` for the shop\'s id, or `"{text[:60]}"` in quotes for a name'
+            self._report.warn(node.place, "wrong-target", said, advice)
+        elif node.is_plain and text.casefold() == "all" and kind is EffectKind.REMOVE_FROM_CATEGORY:
+            said = f"`{text}` is taken for a category of that name"
+            self._report.warn(node.place, "wrong-target", said, f'write `all`, or `"{text}"` in quotes for a name')
 
     def _only_for_taking_out(self, node: ScalarNode, kind: EffectKind) -> Target | None:
         said = f"`{node.text}` does not say which category `{kind}` means"
@@ -234,6 +271,11 @@ class Effects:
             self._report.error(node.place, "wrong-shape", "`under` takes one category", advice)
             return None
         return Under(inner) if inner else None
+
+
+def _folded(target: Target | None) -> object:
+    """A target as it is compared with others: names without regard to case."""
+    return fold(target.name) if isinstance(target, Named) else target
 
 
 def _known(about: SubjectKind) -> str:

@@ -49,6 +49,8 @@ def _meant(text: str) -> str:
     clock = re.fullmatch(r"(\d{1,2}):(\d\d)(?::\d\d)?", lower)
     if clock is not None:
         return say_duration(timedelta(hours=int(clock[1]), minutes=int(clock[2]))) if lower.strip("0:") else ""
+    if mixed := re.fullmatch(r"(\d{1,3}) ?h(?:ours?|rs?)? ?([0-5]?\d)(?: ?m(?:in)?)?", lower):
+        return say_duration(timedelta(hours=int(mixed[1]), minutes=int(mixed[2]))) if lower.strip("0hm ") else ""
     found = re.search(r"(\d{1,6}(?:\.\d{1,3})?)[ -]*([a-z]+)|(?:once )?(?:per|a|an|every) ([a-z]+)", lower)
     if found is None:
         return ""

@@ -92,6 +92,8 @@ _WORDS = _each(
         Change.FALLS_BELOW: "drops_below goes_below sinks_below falls_under drops_under",
     }
 )
+_NOT_OURS = frozenset(["image", "images", "picture", "pictures", "photo", "photos", "media", "thumbnail", "gallery"])
+"""What products have and we do not show, so that nothing like it is guessed."""
 _DENIED = {"not_contains", "not_contain", "does_not_contain", "doesnt_contain", "excludes", "without", "not_includes"}
 _RISING = {"increases", "increased", "rises", "goes_up"}
 _FALLING = {"decreases", "decreased", "falls", "drops", "goes_down"}
@@ -119,6 +121,8 @@ def _below(root: str, name: str, about: SubjectKind | None) -> str:
     first = plainly(name.split(".", 1)[0])
     known = fields_below(root, about)
     kind = str(about or SubjectKind.PRODUCT) if root == "before" else root
+    if first in _NOT_OURS:
+        return ""
     meant = first if first in known else _BELOW.get(kind, {}).get(first, "") or closest(first, known)
     return f"{root}.{meant}" if meant in known else ""
 

@@ -303,7 +303,10 @@ def read_values(
         advice = f"write `{word}: [{parts}]`; a comma that is part of one text needs quotes: '{node.text[:60]}'"
         report.error(node.place, "wrong-shape", "several values stand in brackets", advice)
         return None
-    values = [read_value(report, item, kind, field=field, word=word) for item in items]
+    values = [read_value(report, item, kind, field=field) for item in items]
+    for item in items:
+        if isinstance(item, ScalarNode):
+            warn_of_text(report, item, kind, word)
     return None if None in values else tuple(value for value in values if value is not None)
 
 
