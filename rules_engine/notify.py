@@ -18,7 +18,7 @@ from rules_engine.core.rule import RuleCode
 from rules_engine.core.store import NotifyTarget
 from rules_engine.core.subject import SubjectKind
 from rules_engine.database.engine import Database
-from rules_engine.database.notices import Digest, due_digests, mark_dead, mark_sent, postpone
+from rules_engine.database.notices import Digest, due_digests, mark_dead, mark_sent, postpone, take_up
 from rules_engine.lane.calls import Send
 from rules_engine.lane.rules import Rules
 from rules_engine.metrics import Metrics
@@ -37,7 +37,7 @@ _PLAIN = re.compile(r"[a-z][a-z_ .-]{0,59}")
 
 
 class Notifier:
-    """Sends what is due to the targets of stores.yaml.
+    """Sends what is due to the targets of stores.yaml; of several processes one sends each message.
 
     A message counts as sent once its target has said so: after a crash it is sent again rather than not at all. One
     whose target's variable is not set waits for it. No lane waits for any of this.
@@ -93,6 +93,8 @@ class Notifier:
 
     async def _tell(self, target: NotifyTarget, digest: Digest) -> bool:
         """Send one message. Gives whether the target is there to be told more."""
+        if not await self._database.write(partial(take_up, digest=digest, now=self._now())):
+            return True
         title = await self._title(digest.rule)
         body = json.dumps({"text": message(digest, title)}, ensure_ascii=False).encode()
         request = Request("POST", target.url, {"content-type": "application/json"}, body)

@@ -21,7 +21,7 @@ from rules_engine.core.plan import Notice
 from rules_engine.core.rule import RuleCode
 from rules_engine.core.store import NotifyTarget
 from rules_engine.core.subject import SubjectRef, category, product
-from rules_engine.database.notices import GATHERED_FOR, LINES, Digest, NoticeState, add_notices
+from rules_engine.database.notices import GATHERED_FOR, LINES, SENDING, Digest, NoticeState, add_notices, due_digests
 from rules_engine.database.tables import notices
 from rules_engine.lane.rules import Rules
 from rules_engine.metrics import Metrics
@@ -220,12 +220,33 @@ async def test_killed_between_the_answer_and_the_commit_it_is_told_again_rather_
 ) -> None:
     await tell(world, "1")
     world.clock.move(minutes=5)
-    world.cut.at = world.cut.steps + 1
+    world.cut.at = world.cut.steps + 2  # the first step has it to oneself
     with pytest.raises(ExceptionGroup):
         await notifier(chat).send_due()
     await world.restart()
     await notifier(chat).send_due()
+    assert len(chat.got) == 1
+    world.clock.time += SENDING
+    await notifier(chat).send_due()
     assert len(chat.got) == 2
+    assert await states(world) == [NoticeState.SENT]
+
+
+async def test_of_two_processes_that_find_the_same_message_one_sends_it(world: World, chat: Chat) -> None:
+    first, second = notifier(chat), notifier(chat)
+    await tell(world, "1")
+    world.clock.move(minutes=5)
+
+    async def slow(request: Request) -> Response:
+        await second.send_due()
+        return await chat.send(request)
+
+    first._send = slow
+    found = await world.database.read(partial(due_digests, now=world.clock()))
+    await first.send_due()
+    await second._send_all("floor", found)  # it looked before the first one had it
+    await second.send_due()
+    assert len(chat.got) == 1
     assert await states(world) == [NoticeState.SENT]
 
 
@@ -252,6 +273,7 @@ async def test_a_fault_of_ours_is_logged_and_the_next_look_tries_again(world: Wo
 
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
+        world.clock.time += SENDING
         if len(waits) == 2:
             raise EndError
 

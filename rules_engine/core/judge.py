@@ -161,7 +161,7 @@ def _ripened(judged: Judged, before_at: datetime, at: datetime) -> Judged:
     ripe = ripens_at(rule, episode)
     if at < ripe:
         return replace(judged, is_ripe=False, look_at=min(judged.look_at or ripe, ripe))
-    return replace(judged, ripened=judged.finding.truth is Truth.MET and before_at < ripe)
+    return replace(judged, ripened=before_at < ripe)
 
 
 def _is_moment(rule: Rule, document: Document, before_at: datetime, truth: Truth) -> bool:

@@ -29,7 +29,8 @@ def notices_of(
 
 
 def _is_news(judged: Judged) -> bool:
-    return judged.is_moment or judged.is_starting or (judged.ended and judged.is_ripe)
+    begins = judged.began and judged.is_ripe
+    return judged.is_moment or begins or judged.ripened or (judged.ended and judged.is_ripe)
 
 
 def called(subject: SubjectRef, fields: Fields) -> str:

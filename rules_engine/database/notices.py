@@ -19,6 +19,8 @@ from .tables import notices
 
 GATHERED_FOR = timedelta(minutes=5)
 """How long a first notice waits for others of its rule: a hundred products that sell out are one message."""
+SENDING = timedelta(minutes=2)
+"""How long whoever sends a message has it to himself: longer than any call. After that it goes out again."""
 LINES = 20
 """So many notices of a message are loaded; of the rest it says only how many they are."""
 
@@ -115,6 +117,13 @@ def _digest(connection: sa.Connection, target: str, rule: RuleCode) -> Digest:
 def _from_row(row: sa.Row[Any]) -> Notice:
     subject = SubjectRef(SubjectKind(row.kind), row.subject)
     return Notice(row.target, RuleCode(row.rule), subject, row.called, row.text, row.at)
+
+
+def take_up(connection: sa.Connection, digest: Digest, *, now: datetime) -> bool:
+    """Have it to oneself while it is sent. False when another process has it, or has sent it, since it was found."""
+    due = sa.and_(_waits(digest.target, digest.rule), notices.c.id <= digest.last, notices.c.due_at <= now)
+    # In one statement: of two processes that do this at once only one changes any row.
+    return connection.execute(sa.update(notices).where(due).values(due_at=now + SENDING)).rowcount > 0
 
 
 def mark_sent(connection: sa.Connection, digest: Digest, *, now: datetime) -> None:

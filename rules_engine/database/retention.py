@@ -12,7 +12,6 @@ from sqlalchemy.engine import Connection
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.plan import ActionState
 from rules_engine.database.arrivals import DeliveryState
-from rules_engine.database.notices import NoticeState
 from rules_engine.database.tables import actions, attempts, deliveries, history, holds, notices, traces
 
 STEP = 5_000
@@ -69,14 +68,13 @@ def prune(
         ),
         holds=_delete(connection, holds.c.id, holds.c.ended_at < now - retention.ended_holds),
         history=_prune_history(connection, now - retention.records),
-        notices=_delete(connection, notices.c.id, _is_told & (notices.c.at < now - retention.records)),
+        # Also what nobody could be told: its target's address may not be set for years.
+        notices=_delete(connection, notices.c.id, notices.c.at < now - retention.records),
     )
 
 
 # Nothing that was accepted is lost, so a delivery that waits is never too old.
 _is_done = deliveries.c.state != DeliveryState.PENDING.value
-
-_is_told = notices.c.state != NoticeState.WAITING.value
 
 # An open action learns from its attempts whether it was us, and a dead letter needs them to be judged.
 _is_still_judged = attempts.c.action.in_(

@@ -220,6 +220,16 @@ def test_people_are_told_when_it_has_lasted_and_not_before() -> None:
     assert len(desk.later(minutes=1).sees(stock=3).notices) == 1
 
 
+def test_people_are_told_once_that_it_has_lasted_also_while_nobody_can_tell() -> None:
+    desk = sold_out(replace(WAITS, notifies=("team",)))
+    desk.fields["p1"].pop("stock")
+    (notice,) = desk.later(minutes=15).sees().notices
+    assert notice.text == "its condition has lasted 15 minutes"
+    assert not desk.actions()
+    assert not desk.later(minutes=1).sees(stock=0).notices
+    assert desk.actions()
+
+
 # When it is looked at again
 
 
