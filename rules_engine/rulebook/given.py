@@ -19,6 +19,9 @@ from .yaml import ListNode, MapNode, Node, ScalarNode
 GIVEN_KEYS = ("before", "held", "event", "unknown", "then")
 """The keys of `given` besides the subject; a test of a rule about categories has `products` too."""
 
+_BESIDE_GIVEN = ("name", "store", "at", "after", "expect")
+"""The keys of a test besides `given`."""
+
 EVENTS = ("created", "updated", "deleted")
 """What `event` can be."""
 
@@ -48,6 +51,11 @@ def check_keys(report: Report, node: MapNode, known: Sequence[str], what: str, a
         elif key.text in subject_fields(about) and about.value in known:
             said = f'{what} "{key.text}"'
             report.error(key.place, "unknown-key", said, f"write `{about}: {{{key.text}: …}}`")
+        elif key.text in {*GIVEN_KEYS, about} and "given" in known:
+            report.error(key.place, "unknown-key", f'{what} "{key.text}"', f"write `{key.text}:` below `given:`")
+        elif key.text in _BESIDE_GIVEN and "given" not in known:
+            said = f'{what} "{key.text}"'
+            report.error(key.place, "unknown-key", said, f"write `{key.text}:` beside `given:`, in a line of its own")
         else:
             report.unknown(key, "unknown-key", what, known)
     return report.error_count == before

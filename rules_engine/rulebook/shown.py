@@ -10,6 +10,7 @@ from rules_engine.core.subject import SubjectKind
 from rules_engine.core.words import read_time
 
 from .report import Report
+from .synonyms import field_of
 from .yaml import ListNode, MapNode, Node, ScalarNode
 
 VARIANT: Mapping[str, FieldType] = {
@@ -100,7 +101,8 @@ def _refuse_name(report: Report, key: ScalarNode, known: Mapping[str, FieldType]
         advice = f"write `{root}: {{{name}: …}}`" if root in {"attributes", "raw"} and name else f"write `{root}: …`"
         report.error(key.place, "unknown-field", f'{said} "{key.text[:60]}"', advice)
     else:
-        report.unknown(key, "unknown-field", said, known)
+        meant = field_of(key.text, about).partition(".")[2] if isinstance(about, SubjectKind) else ""
+        report.unknown(key, "unknown-field", said, () if meant else known, f'did you mean "{meant}"?' if meant else "")
 
 
 def _value(report: Report, node: Node, kind: FieldType, name: str) -> Any:  # a field of any type
