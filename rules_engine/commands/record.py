@@ -12,7 +12,6 @@ from typing import Annotated, Any
 import typer
 
 from rules_engine.app import Outside, compile_rules, open_stores
-from rules_engine.core.delivery import DeliveryId
 from rules_engine.core.errors import DatabaseError, RulebookError, SettingsError
 from rules_engine.core.explain import listed
 from rules_engine.core.rule import Rule, Rulebook
@@ -49,7 +48,9 @@ class Made:
 
 
 def record_delivery(
-    delivery: Annotated[str, typer.Argument(metavar="DELIVERY", help="Its id, as `deliveries` shows it.")],
+    delivery: Annotated[
+        str, typer.Argument(metavar="DELIVERY", help="Its id, as `deliveries` shows it, or how it begins.")
+    ],
     *,
     rule: Annotated[
         str | None, typer.Option("--rule", metavar="CODE", help="For this rule, also if it had nothing to say.")
@@ -67,7 +68,7 @@ def record_delivery(
         stores = open_stores(settings, None)
         folder = Path(settings.rules)
         rulebook = compile_rules(read_rule_texts(folder), stores)
-        made = _make(settings, stores, rulebook, DeliveryId(delivery), rule)
+        made = _make(settings, stores, rulebook, delivery, rule)
         files = _write(folder, made, rulebook, stores) if write else {}
     if as_json:
         say_json(
@@ -82,13 +83,11 @@ def record_delivery(
         say(as_yaml([(each.test, each.notes) for each in made]).rstrip("\n"))
 
 
-def _make(settings: Settings, stores: StoresFile, rulebook: Rulebook, id_: DeliveryId, code: str | None) -> list[Made]:
+def _make(settings: Settings, stores: StoresFile, rulebook: Rulebook, begins: str, code: str | None) -> list[Made]:
     """The tests of a delivery, played. Raises `DatabaseError` with a sentence where there is nothing to record."""
     now = Outside().now()
     with open_database(settings) as database:
-        stored = database.read_now(partial(inbox.find, id_=id_))
-        if stored is None:
-            raise DatabaseError(f"There is no delivery {id_}; it may be older than what is kept.")
+        stored = database.read_now(partial(inbox.the_one, begins=begins))
         store = _store_of(stored, stores)
         rules = _rules(rulebook, store, code)
         recorded = database.read_now(

@@ -51,7 +51,9 @@ def deliveries(
 
 
 def replay(
-    delivery: Annotated[str, typer.Argument(metavar="DELIVERY", help="Its id, as `deliveries` shows it.")],
+    delivery: Annotated[
+        str, typer.Argument(metavar="DELIVERY", help="Its id, as `deliveries` shows it, or how it begins.")
+    ],
     *,
     wait: Wait = LONG_ENOUGH,
     as_json: AsJson = False,
@@ -65,7 +67,8 @@ def replay(
     with in_plain_words(as_json=as_json):
         settings = Settings.from_environment()
         with open_database(settings) as database:
-            id_, asked_at = DeliveryId(delivery), outside.now()
+            asked_at = outside.now()
+            id_ = database.read_now(partial(inbox.the_one, begins=delivery)).delivery.id
             asked = database.write_now(partial(inbox.replay, id_=id_, now=asked_at))
             is_done = partial(_is_replayed, id_=id_, subjects=asked.subjects, asked_at=asked_at)
             waits = follow(settings, database, asked.store, is_done, seconds=wait, outside=outside)

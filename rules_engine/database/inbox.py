@@ -244,6 +244,21 @@ def replay(connection: Connection, id_: DeliveryId, *, now: datetime) -> Replay:
     return Replay(store, stored.subjects)
 
 
+def the_one(connection: Connection, begins: str) -> StoredDelivery:
+    """The one delivery whose id is this, or begins so, as answers and names of tests show it.
+
+    Raises `DatabaseError` with a sentence when there is none, or more than one.
+    """
+    is_it = deliveries.c.id == begins
+    query = sa.select(deliveries).where(sa.or_(is_it, deliveries.c.id.startswith(begins, autoescape=True)))
+    found = connection.execute(query.order_by(is_it.desc()).limit(2)).mappings().all() if begins else []
+    if not found:
+        raise DatabaseError(f"There is no delivery {begins}; it may be older than what is kept.")
+    if len(found) > 1 and found[0]["id"] != begins:
+        raise DatabaseError(f"More than one delivery begins with {begins!r}: write more of its id.")
+    return _stored(found[0])
+
+
 def find(connection: Connection, id_: DeliveryId) -> StoredDelivery | None:
     """The delivery with this id, or None."""
     row = connection.execute(sa.select(deliveries).where(deliveries.c.id == id_)).mappings().one_or_none()

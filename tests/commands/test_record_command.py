@@ -191,6 +191,13 @@ def test_where_the_shop_did_something_else_a_comment_says_so_and_the_test_passes
     assert (played["passed"], played["failed"]) == (1, 0)
 
 
+def test_a_delivery_can_be_named_as_answers_show_it_in_short(house: House) -> None:
+    first, test = first_of(house, RULE)
+    assert test["name"].endswith(f"({first[:8]})")
+    (short,) = house.run_json("record", first[:8], "--rule", RULE)["tests"]
+    assert short == test
+
+
 def test_a_rule_that_had_nothing_to_say_can_be_named(house: House) -> None:
     quiet = next(each for each in deliveries(house, "--store", "web") if house.run("record", each["id"]).exit_code)
     result = house.run("record", quiet["id"])

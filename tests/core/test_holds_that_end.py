@@ -18,7 +18,8 @@ from rules_engine.core.errors import PermanentError
 from rules_engine.core.holds import HoldState
 from rules_engine.core.plan import ActionState, Step
 from rules_engine.core.rule import Effect, EffectKind
-from rules_engine.core.subject import ProductId
+from rules_engine.core.sighting import Sighting
+from rules_engine.core.subject import ProductId, product
 
 # ------------------------------------------------------------------------------------ stepped back
 
@@ -109,10 +110,11 @@ def test_owed_and_a_person_chose_a_third_value_so_the_person_wins() -> None:
 
 def test_a_product_that_is_gone_releases_everything_as_gone() -> None:
     desk = owing()
-    decision = desk.later(seconds=1).finds_gone()
+    decision = desk.later(seconds=1).decides(Sighting(product("p1"), desk.at, is_gone=True, caused_by=("d-1",)))
     assert desk.hold().state is HoldState.GONE
     assert not desk.actions()
     assert "no longer exists" in decision.traces[0].text
+    assert decision.traces[0].caused_by == ("d-1",)
     assert desk.later(seconds=1).finds_gone().traces == ()
 
 

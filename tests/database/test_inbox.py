@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import anyio.lowlevel
@@ -352,6 +353,17 @@ def test_what_is_planned_is_not_claimed_again(database: Database) -> None:
     found = database.read_now(lambda connection: stored.find(connection, DeliveryId("d1")))
     assert found is not None
     assert (found.state, found.planned_at, found.has_body) == (DeliveryState.PLANNED, NOW, True)
+
+
+def test_a_delivery_is_found_by_how_its_id_begins(database: Database) -> None:
+    store_all(*map(arrival, ("ab1", "ab12", "ac1", "a_")), database=database)
+    for begins, id_ in (("ab1", "ab1"), ("ab12", "ab12"), ("ac", "ac1"), ("a_", "a_")):
+        assert database.read_now(partial(stored.the_one, begins=begins)).delivery.id == id_
+    with pytest.raises(DatabaseError, match="More than one delivery begins with 'ab': write more"):
+        database.read_now(partial(stored.the_one, begins="ab"))
+    for begins in ("", "b1", "%"):
+        with pytest.raises(DatabaseError, match="There is no delivery"):
+            database.read_now(partial(stored.the_one, begins=begins))
 
 
 def test_the_fence_holds_for_more_ids_than_one_statement_takes(database: Database) -> None:
