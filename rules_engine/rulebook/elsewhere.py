@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from rules_engine.core.explain import closest
 
 from .report import Report
+from .synonyms import plainly
 from .yaml import ScalarNode
 
 
@@ -125,11 +125,6 @@ FILE_KEYS: Mapping[str, Meant] = {
 """Keys that people write at the left margin of a rule file."""
 
 
-def folded(word: str) -> str:
-    """A word as the tables here have it: small letters, with `_` for blanks and hyphens."""
-    return re.sub(r"[\s-]+", "_", word.strip().casefold())[:60]
-
-
 def refuse_word(  # noqa: PLR0917 — as `Report.unknown`, and the table
     report: Report, node: ScalarNode, code: str, what: str, known: Iterable[str], table: Mapping[str, Meant]
 ) -> str:
@@ -138,12 +133,13 @@ def refuse_word(  # noqa: PLR0917 — as `Report.unknown`, and the table
     A slip of the pen comes before a word of another tool, unless that is written exactly so.
     """
     words = list(known)
-    same = {folded(one): one for one in words}
-    if folded(node.text) in same:
-        meant = same[folded(node.text)]
+    name = plainly(node.text)
+    same = {plainly(one): one for one in words}
+    if name in same:
+        meant = same[name]
         report.unknown(node, code, what, [meant])
         return meant
-    found = table.get(folded(node.text))
+    found = table.get(name) or table.get(name.replace("_", ""))
     if found is None:
         report.unknown(node, code, what, words)
         return closest(node.text, words)

@@ -231,6 +231,8 @@ def _open_bracket(at: _At) -> Slip | None:
 
 def _bad_start(at: _At) -> Slip | None:
     """A sign that cannot begin a text without quotes."""
+    if at.text[at.column : at.column + 1] == "\t":
+        return Slip(at.line + 1, at.column + 1, 1, "a tab stands here", "write a blank in the place of the tab")
     entry = at.entry()
     if entry is None or at.column != entry.start("value"):
         return None

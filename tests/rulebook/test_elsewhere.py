@@ -11,9 +11,10 @@ from rules_engine.core.rule import Afterwards, EffectKind, Mode
 from rules_engine.core.subject import SubjectKind
 from rules_engine.rulebook.compile import KEYS as FILE
 from rules_engine.rulebook.effects import NOTIFY
-from rules_engine.rulebook.elsewhere import ACTIONS, FILE_KEYS, RULE_KEYS, VALUES, Meant, folded
+from rules_engine.rulebook.elsewhere import ACTIONS, FILE_KEYS, RULE_KEYS, VALUES, Meant
 from rules_engine.rulebook.guards import NOT_YET
 from rules_engine.rulebook.rules import KEYS
+from rules_engine.rulebook.synonyms import plainly
 
 TABLES = [
     (RULE_KEYS, {*KEYS, *NOT_YET}),
@@ -31,8 +32,10 @@ def test_every_word_stands_for_one_that_is_known_and_is_none_itself(
 ) -> None:
     assert {meant.word for meant in table.values()} - {""} <= known
     assert not set(table) & known
-    assert all(folded(word) == word and meant.advice for word, meant in table.items())
+    assert all(plainly(word) == word and meant.advice for word, meant in table.items())
 
 
 def test_blanks_hyphens_and_capitals_make_no_other_word() -> None:
-    assert {folded(word) for word in ("Send email", "send-email", " SEND_EMAIL ", "send  email")} == {"send_email"}
+    assert {plainly(word) for word in ("Send email", "send-email", " SEND_EMAIL ", "send  email", "sendEmail")} == {
+        "send_email"
+    }
