@@ -63,6 +63,7 @@ class Notifier:
         self._now = now
         self._sleep = sleep
         self._chance = chance
+        self._left_alone: dict[str, datetime] = {}
 
     async def run(self) -> None:
         """Send what is due, for ever. A fault of ours is logged, and tried again."""
@@ -85,6 +86,8 @@ class Notifier:
 
     async def _send_all(self, name: str, digests: Iterable[Digest]) -> None:
         target = self._targets.get(name)
+        if self._now() < self._left_alone.get(name, self._now()):
+            return  # it asked to wait, whatever the message is about
         for digest in digests:
             if target is None:
                 await self._give_up(digest, "stores.yaml does not name it any more")
@@ -131,6 +134,8 @@ class Notifier:
             return
         attempt = digest.attempts + 1
         delay = retry_delay(attempt, chance=self._chance(), asked=asked)
+        if asked is not None:
+            self._left_alone[digest.target] = now + timedelta(seconds=asked)
         if attempt >= MAX_ATTEMPTS:
             delay = max(delay, PARKED_PROBES_AFTER)
         await self._database.write(partial(postpone, digest=digest, due_at=now + delay, reason=reason))

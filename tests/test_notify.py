@@ -151,6 +151,22 @@ async def test_a_target_that_asks_to_wait_is_left_alone_for_so_long(world: World
     assert len(chat.got) == 2
 
 
+async def test_a_target_that_asks_to_wait_is_told_nothing_of_other_rules_either(world: World, chat: Chat) -> None:
+    chat.answers, chat.headers = [429], {"retry-after": "120"}
+    await tell(world, "1")
+    await tell(world, "2", rule=RuleCode("another"))
+    await tell(world, "3", target="office")
+    world.clock.move(minutes=5)
+    sender = notifier(chat)
+    await sender.send_due()
+    world.clock.move(seconds=119)
+    await sender.send_due()
+    assert [request.url for request in chat.got] == [FLOOR.url, OFFICE.url]
+    world.clock.move(seconds=1)
+    await sender.send_due()
+    assert await states(world) == [NoticeState.SENT] * 3
+
+
 @pytest.mark.parametrize("status", [400, 403, 404, 410, 302])
 async def test_a_target_that_refuses_is_told_no_more_of_it_and_the_reason_is_kept(
     world: World, chat: Chat, status: int
@@ -248,6 +264,23 @@ async def test_of_two_processes_that_find_the_same_message_one_sends_it(world: W
     await second.send_due()
     assert len(chat.got) == 1
     assert await states(world) == [NoticeState.SENT]
+
+
+async def test_what_goes_along_before_it_is_due_is_sent_by_one_process_too(world: World, chat: Chat) -> None:
+    first, second = notifier(chat), notifier(chat)
+    await tell(world, "1")
+    world.clock.move(seconds=20)
+    await tell(world, "2")
+    world.clock.time += GATHERED_FOR - timedelta(seconds=20)
+
+    async def slow(request: Request) -> Response:
+        world.clock.move(seconds=25)  # by then the second would be due by itself
+        await second.send_due()
+        return await chat.send(request)
+
+    first._send = slow
+    await first.send_due()
+    assert [text.count("•") for text in chat.texts] == [2]
 
 
 async def test_the_secret_url_is_in_no_log_and_no_reason(world: World, chat: Chat) -> None:

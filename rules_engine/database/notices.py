@@ -123,7 +123,10 @@ def take_up(connection: sa.Connection, digest: Digest, *, now: datetime) -> bool
     """Have it to oneself while it is sent. False when another process has it, or has sent it, since it was found."""
     due = sa.and_(_waits(digest.target, digest.rule), notices.c.id <= digest.last, notices.c.due_at <= now)
     # In one statement: of two processes that do this at once only one changes any row.
-    return connection.execute(sa.update(notices).where(due).values(due_at=now + SENDING)).rowcount > 0
+    if connection.execute(sa.update(notices).where(due).values(due_at=now + SENDING)).rowcount == 0:
+        return False
+    _change(connection, digest, due_at=now + SENDING)  # what goes along before it is due by itself
+    return True
 
 
 def mark_sent(connection: sa.Connection, digest: Digest, *, now: datetime) -> None:
