@@ -9,7 +9,7 @@ from .clock import read_duration, say_duration
 from .fields import FieldType
 from .words import Truth, Value, Word, all_, is_blank, read_instant, text_of
 
-AGES = frozenset({Word.NEWER_THAN, Word.OLDER_THAN})
+AGES = (Word.NEWER_THAN, Word.OLDER_THAN)
 """The words that compare the age of a time with a span such as `14 days`."""
 
 _DATED = frozenset({FieldType.TIME, FieldType.DATE, FieldType.TEXT, FieldType.ANY})

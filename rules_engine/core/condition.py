@@ -169,9 +169,8 @@ class _Judge:
         truth = self._compare(test.word, test.field, seen, values)
         age = show_age(seen, self.type_of(test.field), self._document.now) if test.word in AGES else ""
         said = age or shown(test.field, seen)
-        return _Told(
-            truth, _worded(truth, said, phrase(test.word, values)), lead_of(test.field, seen, is_age=bool(age))
-        )
+        asked = "" if truth is Truth.MET else phrase(test.word, values)
+        return _Told(truth, _worded(truth, said, asked), lead_of(test.field, seen, is_age=bool(age)))
 
     def _transition(self, change: Transition) -> _Told:
         if self._document.before is None:

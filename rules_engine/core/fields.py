@@ -88,8 +88,10 @@ def fields_below(root: str, kind: SubjectKind | None = None) -> Mapping[str, Fie
     """The fields below a root of the document; nothing for an unknown root."""
     if root == "before":
         return subject_fields(kind)
-    known = {"product": PRODUCT, "category": CATEGORY, "event": EVENT, "store": STORE, "now": NOW}
-    return known.get(root, {})
+    return _BELOW.get(root, {})
+
+
+_BELOW = {"product": PRODUCT, "category": CATEGORY, "event": EVENT, "store": STORE, "now": NOW}
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,13 +79,15 @@ def _leaf_turns_at(leaf: Leaf, document: Document) -> datetime | None:
 
 
 def _test_turns(test: Test, document: Document) -> Iterator[datetime]:
+    where, is_age = read_path(test.field), test.word in AGES
+    if where is not None and where.root != "now" and not is_age:
+        return  # most tests: no time is looked at
     now = document.now
     values = test.value if isinstance(test.value, tuple) else (test.value,)
     texts = tuple(text_of(value) for value in values)
-    where = read_path(test.field)
     if where is None and sees_time(test.field):
         yield _midnight(now)
-    if test.word in AGES:
+    if is_age:
         seen, kind = look(test.field, document)
         if not isinstance(seen, Unknown):
             yield from turns_of_age(seen, values, kind, now)
