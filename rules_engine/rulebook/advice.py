@@ -10,12 +10,15 @@ from rules_engine.core.problem import Place
 from rules_engine.core.subject import SubjectKind
 from rules_engine.core.words import Change, Word
 
-from .synonyms import GROUPS, field_of, plainly, word_of
+from .synonyms import GROUPS, field_of, is_opposite, plainly, word_of
 from .value_advice import flag_advice
 from .vocabulary import FITTING, ORDERS, SEVERAL
 from .yaml import MapNode, Node, ScalarNode
 
 _WORDS = frozenset({*Word, *Change})
+_OF_THE_RULE = frozenset(
+    {"must_last", "weekdays", "at_most_every", "flap_limit", "insist", "afterwards", "unless", "do"}
+)
 _OF_NUMBERS = (ORDERS - {Word.BETWEEN}) | {Change.RISES_ABOVE, Change.FALLS_BELOW}
 _OF_SEVERAL = {Word.IS: Word.ONE_OF, Word.IS_NOT: Word.NONE_OF, Word.CONTAINS: Word.CONTAINS_ANY}
 
@@ -27,6 +30,8 @@ def field_advice(text: str, meanings: Iterable[str], about: SubjectKind | None) 
         return f"`{name[:60]}` is a meaning: write it alone, as in `all: [{name[:60]}]`"
     if meant := {"not": "none", **GROUPS, **{group: group for group in ("all", "any", "none")}}.get(plainly(text)):
         return f"write `{meant}:` and a list of conditions below it, each after `- `"
+    if text in _OF_THE_RULE:
+        return f"`{text}:` belongs to the rule: write it in a line of its own below `while:`, not in the condition"
     if text in _WORDS:
         return f"a field stands before it, as in `product.stock: {{{text}: 3}}`"
     denied = text.strip()[4:].strip()
@@ -61,6 +66,8 @@ def _of_document(text: str, about: SubjectKind | None) -> str:
         return f"{meant} has nothing below it: write `{meant}`"
     if meant:
         is_flag = fields_below(meant.partition(".")[0], about)[below] is FieldType.FLAG
+        if is_flag and is_opposite(text):
+            return f"did you mean `{meant}`? It says the opposite: write false where you would say true"
         return f"did you mean `{meant}`?" + (" It is true or false." if is_flag else "")
     top = root if root in ROOTS and name else subject
     known = ", ".join(fields_below(top, about))

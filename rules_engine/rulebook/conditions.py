@@ -30,7 +30,7 @@ from rules_engine.core.words import Change, Emptiness, Word, Written
 from .advice import broken_list, change_advice, changes_advice, event_advice, field_advice, word_advice
 from .report import Report
 from .spans import read_span
-from .text_conditions import condition_of, expression_advice, meanings_advice
+from .text_conditions import condition_of, expression_advice, lasting_advice, meanings_advice
 from .vocabulary import (
     ORDERS,
     SEVERAL,
@@ -162,6 +162,8 @@ class Conditions:
         meant = condition_of(name, self._meanings, about)
         if meant:
             advice = f"write `{meant}`"
+        elif lasting := lasting_advice(name, self._meanings, about):
+            advice = lasting
         elif re.search(r"[=<>!&|()]|\b(?:product|category)\.", name):
             advice = expression_advice(name, about)
         else:

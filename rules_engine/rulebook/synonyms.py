@@ -105,6 +105,14 @@ def plainly(text: str) -> str:
     return re.sub(r"[\s_-]+", "_", spaced.replace("'", "").replace("’", "")).casefold()
 
 
+_OPPOSITE = re.compile(r"(?:is_)?(?:hidden|unpublished|not_.+|out_of_.+)")
+
+
+def is_opposite(name: str) -> bool:
+    """Whether a name says the opposite of the field that is meant by it: `hidden` of `product.published`."""
+    return _OPPOSITE.fullmatch(plainly(name).rpartition(".")[2]) is not None
+
+
 def field_of(text: str, about: SubjectKind | None) -> str:
     """The field that is meant by a text that is none, or empty."""
     if len(text) > _LONGEST:

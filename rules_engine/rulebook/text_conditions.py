@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 
+from rules_engine.core.clock import read_duration, say_duration
 from rules_engine.core.explain import closest
 from rules_engine.core.fault import write
 from rules_engine.core.fields import FieldType, read_path
@@ -13,7 +14,7 @@ from rules_engine.core.subject import SubjectKind
 from rules_engine.core.traps import mended
 from rules_engine.core.words import Word
 
-from .synonyms import field_of, plainly
+from .synonyms import field_of, is_opposite, plainly
 from .vocabulary import FITTING, has_form
 
 _LONGEST = 200
@@ -52,6 +53,14 @@ _JOINTS = (
 """What joins two conditions; what binds them looser comes first."""
 _QUOTES = "\"'`“”‘’"
 _ORDERS = {Word.AT_MOST, Word.AT_LEAST, Word.LESS_THAN, Word.MORE_THAN}
+_EVERYDAY = {
+    **dict.fromkeys(("sold out", "out of stock", "not available"), "{product.can_be_ordered: false}"),
+    "available": "{product.can_be_ordered: true}",
+    "in stock": "{product.in_stock: true}",
+    "on sale": "{product.on_sale: true}",
+}
+"""What shops say every day of a product, where nobody gave it a meaning of their own."""
+_LASTING = re.compile(r"(.+) for (?:(?:at least|more than|over) )?([0-9][0-9.]* ?[a-z]+)", re.IGNORECASE)
 _PLAIN = re.compile(r"[^\W_][\w .&/-]*")
 
 
@@ -64,7 +73,8 @@ def condition_of(text: str, meanings: Iterable[str], about: SubjectKind | None) 
 
 
 def _whole(text: str, known: Mapping[str, str], about: SubjectKind | None) -> str:
-    if (name := _meaning(text, known)) or (name := _compared(text, about)):
+    everyday = _EVERYDAY.get(plainly(text).replace("_", " "), "") if about is not SubjectKind.CATEGORY else ""
+    if name := _meaning(text, known) or everyday or _compared(text, about):
         return name
     call = _CALL.fullmatch(text)
     if call is not None:
@@ -104,7 +114,7 @@ def _meaning(text: str, known: Mapping[str, str]) -> str:
 def _denied(text: str, known: Mapping[str, str], about: SubjectKind | None) -> str:
     field = _field(text, about)
     if field and _kind(field, about) is FieldType.FLAG:
-        return f"{{{field}: false}}"
+        return f"{{{field}: {_flag(is_opposite(text))}}}"
     found = _whole(text, known, about)
     return f"{{none: [{found}]}}" if found else ""
 
@@ -117,6 +127,10 @@ def _field(text: str, about: SubjectKind | None) -> str:
     return field_of(name, about) if re.fullmatch(r"[\w.-]+", name) else ""
 
 
+def _flag(value: bool) -> str:  # noqa: FBT001 - the value itself
+    return "true" if value else "false"
+
+
 def _kind(field: str, about: SubjectKind | None) -> FieldType:
     where = read_path(field)
     return (where.type_of(about) if where else None) or FieldType.ANY
@@ -126,7 +140,7 @@ def _compared(text: str, about: SubjectKind | None) -> str:
     """`product.stock <= 0` as `{product.stock: {at_most: 0}}`, and a field alone that is true or false."""
     field = _field(text, about)
     if field:
-        return f"{{{field}: true}}" if _kind(field, about) is FieldType.FLAG else ""
+        return f"{{{field}: {_flag(not is_opposite(text))}}}" if _kind(field, about) is FieldType.FLAG else ""
     match = _COMPARED.fullmatch(text)
     field = _field(match[1], about) if match else ""
     if match is None or not field:
@@ -135,6 +149,8 @@ def _compared(text: str, about: SubjectKind | None) -> str:
     if word in {Word.IS, Word.IS_NOT} and kind in {FieldType.NAMES, FieldType.IDS}:
         word = Word.CONTAINS if word is Word.IS else Word.NONE_OF
     value = _value(match[3].strip(), kind, word)
+    if kind is FieldType.FLAG and value and is_opposite(match[1]):
+        value = _flag(value == "false")
     if not value or (word not in FITTING[kind] and value not in {"empty", "not_empty"}):
         return ""
     return f"{{{field}: {value}}}" if word is Word.IS else f"{{{field}: {{{word}: {value}}}}}"
@@ -158,6 +174,16 @@ def _value(text: str, kind: FieldType, word: Word) -> str:
         return ""
     is_plain = _PLAIN.fullmatch(bare) and low not in {"true", "false"} and not bare.endswith(" ")
     return bare if is_plain else json.dumps(bare, ensure_ascii=False)
+
+
+def lasting_advice(text: str, meanings: Iterable[str], about: SubjectKind | None) -> str:
+    """What to write instead of `sold out for 2 hours`; empty where no span stands at the end."""
+    match = _LASTING.fullmatch(text.strip()) if len(text) <= _LONGEST else None
+    if match is None or (span := read_duration(match[2])) is None:
+        return ""
+    condition = condition_of(match[1], meanings, about)
+    here = f"`{condition}`" if condition else "the condition alone"
+    return f"write {here} here, and `must_last: {say_duration(span)}` in a line of its own below `while:`"
 
 
 def expression_advice(text: str, about: SubjectKind | None) -> str:

@@ -58,6 +58,15 @@ def test_other_braces_hold_no_broken_list(text: str) -> None:
         ("product.brand.id", "product.brand has nothing below it: write `product.brand`"),
         ("now", "write each field in a line of its own with `now.` before it, as in `now.weekday: …`"),
         ("store.city", "a store has: alias, vendor"),
+        ("product.visible", "did you mean `product.published`? It is true or false."),
+        (
+            "product.hidden",
+            "did you mean `product.published`? It says the opposite: write false where you would say true",
+        ),
+        (
+            "must_last",
+            "`must_last:` belongs to the rule: write it in a line of its own below `while:`, not in the condition",
+        ),
     ],
 )
 def test_a_field_that_there_is_not_is_said_in_ours(text: str, advice: str) -> None:

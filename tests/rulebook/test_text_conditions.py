@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rules_engine.core.subject import SubjectKind
 from rules_engine.rulebook.conditions import Conditions
 from rules_engine.rulebook.report import Report
-from rules_engine.rulebook.text_conditions import condition_of, expression_advice, meanings_advice
+from rules_engine.rulebook.text_conditions import condition_of, expression_advice, lasting_advice, meanings_advice
 from rules_engine.rulebook.yaml import read_yaml
 
 MEANINGS = ("sold out", "hidden")
@@ -111,3 +111,51 @@ def test_a_sentence_is_answered_with_an_example_and_the_meanings() -> None:
     assert meanings_advice("always", MEANINGS).endswith("or the name of a meaning: sold out, hidden")
     assert meanings_advice("always", ()).endswith("or say under `meanings:` what this means")
     assert meanings_advice("sold uot", MEANINGS) == 'did you mean "sold out"?'
+
+
+@pytest.mark.parametrize("text", ["sold out", "Out of stock", "out-of-stock", "not available"])
+def test_what_shops_say_every_day_is_understood_where_nobody_gave_it_a_meaning(text: str) -> None:
+    assert condition_of(text, (), SubjectKind.PRODUCT) == "{product.can_be_ordered: false}"
+    assert condition_of(text, (), SubjectKind.CATEGORY) == ""
+
+
+def test_a_meaning_of_the_shop_itself_comes_first() -> None:
+    assert condition_of("Sold out", MEANINGS, SubjectKind.PRODUCT) == "sold out"
+
+
+@pytest.mark.parametrize(
+    ("text", "condition", "span"),
+    [
+        ("sold out for 2 hours", "`{product.can_be_ordered: false}`", "2 hours"),
+        ("sold out for at least 2h", "`{product.can_be_ordered: false}`", "2 hours"),
+        ("stock is 0 for 1 day", "`{product.stock: 0}`", "1 day"),
+        ("gathering dust for 30 days", "the condition alone", "30 days"),
+    ],
+)
+def test_a_time_at_the_end_of_a_condition_is_sent_where_it_belongs(text: str, condition: str, span: str) -> None:
+    said = f"write {condition} here, and `must_last: {span}` in a line of its own below `while:`"
+    assert lasting_advice(text, (), SubjectKind.PRODUCT) == said
+
+
+@pytest.mark.parametrize("text", ["sold out", "for 2 hours", "sale for 2 parrots", "sold out for 2 hours and more"])
+def test_what_ends_in_no_time_is_left_alone(text: str) -> None:
+    assert lasting_advice(text, (), SubjectKind.PRODUCT) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("hidden", "{product.published: false}"),
+        ("unpublished", "{product.published: false}"),
+        ("product.hidden", "{product.published: false}"),
+        ("not hidden", "{product.published: true}"),
+        ("hidden = true", "{product.published: false}"),
+        ("product.hidden is false", "{product.published: true}"),
+        ("not_in_stock", "{product.in_stock: false}"),
+        ("visible", "{product.published: true}"),
+        ("not visible", "{product.published: false}"),
+        ("visible = true", "{product.published: true}"),
+    ],
+)
+def test_a_word_for_the_opposite_of_a_field_is_turned_round(text: str, meant: str) -> None:
+    assert condition_of(text, (), SubjectKind.PRODUCT) == meant
