@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta, tzinfo
-from itertools import count
 from typing import Any
 
 from rules_engine.core.action import ActionKey, ActionKind, Aspect, Done, SlotRef, Verdict
@@ -14,15 +12,16 @@ from rules_engine.core.condition import Condition, Test, Word
 from rules_engine.core.decide import decide
 from rules_engine.core.delivery import EventType, StoreAlias
 from rules_engine.core.directory import CategoryEntry, Directory
-from rules_engine.core.holds import Hold, Slot
+from rules_engine.core.holds import Hold
 from rules_engine.core.moments import Moment
 from rules_engine.core.outcome import answered, attempted
-from rules_engine.core.plan import ActionState, Case, Episode, EpisodeKey, PlannedAction, Step
+from rules_engine.core.plan import ActionState, Case, Episode, EpisodeKey, PlannedAction
 from rules_engine.core.problem import Place
 from rules_engine.core.rule import Afterwards, Effect, EffectKind, Mode, Named, Rule, RuleCode, Target, Trigger
 from rules_engine.core.sighting import Context, Decision, Sighting
 from rules_engine.core.store import Capabilities, Names
-from rules_engine.core.subject import ProductId, Snapshot, SubjectKind, SubjectRef, category, complete, product
+from rules_engine.core.subject import ProductId, Snapshot, SubjectKind, category, complete, product
+from rules_engine.preview.scenario_memory import Memory
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 LAG = timedelta(minutes=10)
@@ -130,63 +129,6 @@ def hours(start: int, end: int, *weekdays: int) -> Hours:
 
 
 @dataclass(slots=True)
-class Memory:
-    """What the ledger keeps: it gives back of a saved case what loading it would give."""
-
-    cases: dict[SubjectRef, Case] = field(default_factory=dict)
-    actions: dict[ActionKey, PlannedAction] = field(default_factory=dict)
-    ended: dict[SlotRef, list[Hold]] = field(default_factory=dict)
-    episodes: dict[EpisodeKey, Episode] = field(default_factory=dict)
-    _ids: count[int] = field(default_factory=lambda: count(1))
-
-    def save(self, case: Case) -> None:
-        """Keep the case: open holds with their slots, the others as ended."""
-        self.actions |= case.actions
-        self.episodes |= case.episodes
-        slots = {}
-        for ref, slot in case.slots.items():
-            known = tuple(hold if hold.id else replace(hold, id=next(self._ids)) for hold in slot.holds)
-            self.ended.setdefault(ref, []).extend(hold for hold in known if not hold.state.is_open)
-            if kept := tuple(hold for hold in known if hold.state.is_open):
-                slots[ref] = Slot(ref, slot.baseline, slot.since, kept)
-        self.cases[case.ref] = replace(case, slots=slots)
-
-    def load(self, ref: SubjectRef, at: datetime) -> Case:
-        """The case as it is remembered."""
-        case = self.cases.get(ref, Case(ref))
-        ended = {
-            slot: tuple(hold for hold in holds if self._is_of_its_episode(hold))
-            for slot, holds in self.ended.items()
-            if slot.product == ref.id
-        }
-        mine = [action for action in self.actions.values() if action.slot.product == ref.id]
-        takes: dict[RuleCode, dict[datetime, datetime]] = {}
-        for action in mine:
-            acted_at = max(action.created_at, action.done_at or action.created_at)
-            if action.step is not Step.GIVE_BACK and action.attempts and acted_at > at - TAKES_REMEMBERED:
-                for rule in action.rules:
-                    turn = takes.setdefault(rule, {})
-                    turn[action.created_at] = max(acted_at, turn.get(action.created_at, acted_at))
-        return replace(
-            case,
-            actions={action.key: action for action in mine if self._is_loaded(action, case, ended, at)},
-            recent_takes={rule: tuple(sorted(times.values())) for rule, times in takes.items()},
-            ended={slot: holds for slot, holds in ended.items() if holds},
-        )
-
-    def _is_of_its_episode(self, hold: Hold) -> bool:
-        episode = self.episodes.get((hold.rule, hold.subject))
-        return episode is not None and episode.number == hold.episode
-
-    def _is_loaded(
-        self, action: PlannedAction, case: Case, ended: Mapping[SlotRef, tuple[Hold, ...]], at: datetime
-    ) -> bool:
-        if action.state is ActionState.DEAD:
-            return action.slot in case.slots or bool(ended.get(action.slot))
-        return action.state.is_open or (action.done_at is not None and action.done_at > at - LAG)
-
-
-@dataclass(slots=True)
 class Bench:
     """One store whose shop is played by the test: it says what is seen and what the shop answers."""
 
@@ -195,7 +137,7 @@ class Bench:
     directory: Directory = DIRECTORY
     at: datetime = START
     zone: tzinfo = UTC
-    memory: Memory = field(default_factory=Memory)
+    memory: Memory = field(default_factory=lambda: Memory(LAG, TAKES_REMEMBERED))
     stretches: dict[EpisodeKey, Episode] = field(default_factory=dict)
     moments: tuple[Moment, ...] = ()
     fields: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -212,3 +212,8 @@ class Rulebook:
     def for_store(self, store: StoreAlias) -> tuple[Rule, ...]:
         """The rules that run for this store, in rule order."""
         return tuple(rule for rule in self.rules if store in rule.stores)
+
+
+def longest_pause(rules: Iterable[Rule]) -> timedelta:
+    """The longest `at_most_every` of these rules: so far back it matters when a rule acted."""
+    return max((rule.guards.at_most_every or timedelta(0) for rule in rules), default=timedelta(0))

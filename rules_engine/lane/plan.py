@@ -16,7 +16,7 @@ from rules_engine.core.errors import PermanentError
 from rules_engine.core.moments import Moment
 from rules_engine.core.outcome import answered
 from rules_engine.core.plan import Case, Episode, EpisodeKey, Notice, Trace
-from rules_engine.core.rule import Rule
+from rules_engine.core.rule import Rule, longest_pause
 from rules_engine.core.sighting import Context, Decision, Sighting
 from rules_engine.core.store import Store
 from rules_engine.core.subject import ALL, ProductId, Snapshot, SubjectKind, SubjectRef, category, product
@@ -281,8 +281,7 @@ class Planner:
     # ------------------------------------------------------------------------------------ decide
 
     async def _load(self, refs: Iterable[SubjectRef]) -> dict[SubjectRef, Case]:
-        spans = [rule.guards.at_most_every for rule in self.rules if rule.guards.at_most_every is not None]
-        takes = max(spans, default=timedelta(0))
+        takes = longest_pause(self.rules)
         load = partial(load_cases, store=self.store.alias, refs=list(refs), now=self.now(), lag=self.lag, takes=takes)
         return await self.database.read(load)
 

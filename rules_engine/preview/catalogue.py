@@ -45,18 +45,22 @@ class Catalogue:
     held: Mapping[RuleCode, int]
     now: datetime
     lag: timedelta
+    takes: timedelta
 
     def pages(self) -> Iterator[list[Case]]:
         """What is remembered of the products. Every page is read by itself, so that an engine is not kept waiting."""
         for start in range(0, len(self.products), PAGE):
             wanted = self.products[start : start + PAGE]
-            yield self.database.read_now(partial(_load, store=self.store, refs=wanted, now=self.now, lag=self.lag))
+            load = partial(_load, store=self.store, refs=wanted, now=self.now, lag=self.lag, takes=self.takes)
+            yield self.database.read_now(load)
 
 
 def open_catalogue(
-    database: Database, store: Store, capabilities: Capabilities, *, now: datetime, lag: timedelta
+    database: Database, store: Store, capabilities: Capabilities, *, now: datetime, lag: timedelta, takes: timedelta
 ) -> Catalogue:
-    """The catalogue of a store. `lag` is how long the shop may show an old value. Raises `DatabaseError`."""
+    """The catalogue of a store. `lag` is how long the shop may show an old value, `takes` how far back it is to be
+    known when rules acted. Raises `DatabaseError`.
+    """
 
     def read(connection: sa.Connection) -> Catalogue:
         known = known_subjects(connection, store.alias)
@@ -66,20 +70,27 @@ def open_catalogue(
             store=store.alias,
             directory=load_directory(connection, store, capabilities),
             products=tuple(ref for ref in known if ref.kind is SubjectKind.PRODUCT),
-            categories=tuple(_load(connection, store.alias, categories, now=now, lag=lag)),
+            categories=tuple(_load(connection, store.alias, categories, now=now, lag=lag, takes=takes)),
             stretches=category_episodes(connection, store.alias),
             held=held_by_rule(connection, store.alias),
             now=now,
             lag=lag,
+            takes=takes,
         )
 
     return database.read_now(read)
 
 
 def _load(
-    connection: sa.Connection, store: StoreAlias, refs: Sequence[SubjectRef], *, now: datetime, lag: timedelta
+    connection: sa.Connection,
+    store: StoreAlias,
+    refs: Sequence[SubjectRef],
+    *,
+    now: datetime,
+    lag: timedelta,
+    takes: timedelta,
 ) -> list[Case]:
-    cases = load_cases(connection, store, refs, now=now, lag=lag)
+    cases = load_cases(connection, store, refs, now=now, lag=lag, takes=takes)
     return [cases[ref] for ref in refs]
 
 

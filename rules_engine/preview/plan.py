@@ -14,7 +14,7 @@ from rules_engine.core.decide import decide
 from rules_engine.core.judge import is_ripe, unknown_name
 from rules_engine.core.moments import Moment
 from rules_engine.core.plan import Case, Episode, EpisodeKey, PlannedAction
-from rules_engine.core.rule import Mode, Rule, Rulebook, RuleCode
+from rules_engine.core.rule import Mode, Rule, Rulebook, RuleCode, longest_pause
 from rules_engine.core.sighting import Context, Decision, Sighting
 from rules_engine.core.store import Store
 from rules_engine.core.subject import SubjectKind, SubjectRef
@@ -109,7 +109,8 @@ def preview(
     Nothing is written and nobody is called. What is in memory grows with what would change, not with the catalogue.
     Raises `DatabaseError`.
     """
-    catalogue = open_catalogue(database, store, vendor.CAPABILITIES, now=now, lag=lag)
+    takes = longest_pause([*rulebook.rules, *(against.rules if against is not None else ())])
+    catalogue = open_catalogue(database, store, vendor.CAPABILITIES, now=now, lag=lag, takes=takes)
     ours = _Preview(catalogue, store, vendor, rulebook.for_store(store.alias))
     theirs = None
     if against is not None:

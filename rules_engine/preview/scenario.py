@@ -16,7 +16,7 @@ from rules_engine.core.judge import whole_condition
 from rules_engine.core.moments import Moment
 from rules_engine.core.outcome import answered, attempted
 from rules_engine.core.plan import ActionState, Case, Episode, Notice, PlannedAction, Step
-from rules_engine.core.rule import Effect, EffectKind, Identified, Mode, Named, Rule
+from rules_engine.core.rule import Effect, EffectKind, Identified, Mode, Named, Rule, longest_pause
 from rules_engine.core.scenario import Glimpse, Scenario
 from rules_engine.core.sighting import Context, Decision, Sighting, document_of
 from rules_engine.core.store import Store
@@ -37,8 +37,8 @@ STEP = timedelta(seconds=1)
 """What lies at least between two looks: the shop's own echo comes so long after our call."""
 
 LAG = timedelta(minutes=10)
-LOOKED_BACK = timedelta(days=31)
-"""How far back takes are remembered: longer than any guard looks."""
+A_DAY = timedelta(days=1)
+"""How far back it is remembered at least when the rule acted: within a day it takes a product a few times only."""
 
 MOST_LOOKS = 2_000
 """After so many looks a test is given up: its rule would never rest."""
@@ -105,7 +105,7 @@ class _Player:
         self.store = store
         self.vendor = vendor
         self.shop = Shop(scenario, rule, store, vendor)
-        self.memory = Memory(LAG, LOOKED_BACK)
+        self.memory = Memory(LAG, max(A_DAY, longest_pause([rule])))
         self.ref = SubjectRef(scenario.about, subject_id(scenario))
         self.at = self._begin()
         self.due: dict[SubjectRef, datetime] = {}

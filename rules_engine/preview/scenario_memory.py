@@ -24,32 +24,32 @@ class Memory:
     lag: timedelta
     takes: timedelta
     episodes: dict[EpisodeKey, Episode] = field(default_factory=dict)
-    _cases: dict[SubjectRef, Case] = field(default_factory=dict)
-    _actions: dict[ActionKey, PlannedAction] = field(default_factory=dict)
-    _ended: dict[SlotRef, list[Hold]] = field(default_factory=dict)
+    cases: dict[SubjectRef, Case] = field(default_factory=dict)
+    actions: dict[ActionKey, PlannedAction] = field(default_factory=dict)
+    ended: dict[SlotRef, list[Hold]] = field(default_factory=dict)
     _ids: count[int] = field(default_factory=lambda: count(1))
 
     def save(self, case: Case) -> None:
         """Keep the case: its slots with the open holds, the others as ended."""
-        self._actions |= case.actions
+        self.actions |= case.actions
         self.episodes |= case.episodes
         slots = {}
         for ref, slot in case.slots.items():
             known = tuple(hold if hold.id else replace(hold, id=next(self._ids)) for hold in slot.holds)
-            self._ended.setdefault(ref, []).extend(hold for hold in known if not hold.state.is_open)
+            self.ended.setdefault(ref, []).extend(hold for hold in known if not hold.state.is_open)
             if kept := tuple(hold for hold in known if hold.state.is_open):
                 slots[ref] = Slot(ref, slot.baseline, slot.since, kept)
-        self._cases[case.ref] = replace(case, slots=slots)
+        self.cases[case.ref] = replace(case, slots=slots)
 
     def load(self, ref: SubjectRef, at: datetime) -> Case:
         """The case as it is remembered; an empty one where nothing is."""
-        case = self._cases.get(ref, Case(ref))
+        case = self.cases.get(ref, Case(ref))
         ended = {
             slot: tuple(hold for hold in holds if self._is_of_its_episode(hold))
-            for slot, holds in self._ended.items()
+            for slot, holds in self.ended.items()
             if slot.product == ref.id
         }
-        mine = [action for action in self._actions.values() if action.slot.product == ref.id]
+        mine = [action for action in self.actions.values() if action.slot.product == ref.id]
         return replace(
             case,
             actions={action.key: action for action in mine if self._is_loaded(action, case, ended, at)},
@@ -58,12 +58,15 @@ class Memory:
         )
 
     def _recent_takes(self, actions: list[PlannedAction], at: datetime) -> dict[RuleCode, tuple[datetime, ...]]:
-        found: dict[RuleCode, set[datetime]] = {}
+        """When each rule lately acted, once for each turn; its hours may have made it wait until it was done."""
+        found: dict[RuleCode, dict[datetime, datetime]] = {}
         for action in actions:
-            if action.step is not Step.GIVE_BACK and action.attempts and action.created_at > at - self.takes:
+            acted_at = max(action.created_at, action.done_at or action.created_at)
+            if action.step is not Step.GIVE_BACK and action.attempts and acted_at > at - self.takes:
                 for rule in action.rules:
-                    found.setdefault(rule, set()).add(action.created_at)
-        return {rule: tuple(sorted(times)) for rule, times in found.items()}
+                    turn = found.setdefault(rule, {})
+                    turn[action.created_at] = max(acted_at, turn.get(action.created_at, acted_at))
+        return {rule: tuple(sorted(times.values())) for rule, times in found.items()}
 
     def _is_of_its_episode(self, hold: Hold) -> bool:
         episode = self.episodes.get((hold.rule, hold.subject))

@@ -36,7 +36,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 def opened(database: Database) -> Catalogue:
     store = next(each for each in stores() if each.alias == WEB)
     able = VENDORS[store.settings.vendor].CAPABILITIES
-    return open_catalogue(database, store, able, now=NOON, lag=timedelta(minutes=10))
+    return open_catalogue(database, store, able, now=NOON, lag=timedelta(minutes=10), takes=timedelta(0))
 
 
 def test_a_catalogue_has_the_stores_own_products_categories_and_names(database: Database) -> None:

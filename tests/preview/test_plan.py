@@ -368,16 +368,18 @@ async def test_what_has_lasted_long_enough_would_be_taken(tmp_path: Path) -> Non
 
 
 @pytest.mark.anyio
-async def test_a_rule_that_acts_only_so_often_waits(tmp_path: Path) -> None:
-    rules = text_of({"leaves": 5}).replace("stores", "at_most_every: 12 hours\n    stores")
+@pytest.mark.parametrize(("span", "hours"), [("12 hours", 1), ("5 days", 30)])
+async def test_a_rule_that_acts_only_so_often_waits(tmp_path: Path, span: str, hours: int) -> None:
+    rules = text_of({"leaves": 5}).replace("stores", f"at_most_every: {span}\n    stores")
     world = await seen_world(tmp_path / "engine.db", rules)
     for price in (99.0, 1.0):
+        world.clock.move(hours=hours)
         for id_ in world.web.products:
             world.web.edit_product(id_, price=price)
         await world.settle()
     waiting = [line for line in planned(world, rules).lines if line.doing is Doing.WAITS]
     assert {line.name for line in waiting} == {"Trail Runner", "Limited Print"}
-    assert "acts at most every 12 hours; waits until" in waiting[0].would
+    assert f"acts at most every {span}; waits until" in waiting[0].would
     await world.stop()
 
 

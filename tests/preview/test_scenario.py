@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -373,6 +373,15 @@ def test_a_rule_waits_between_two_times_that_it_acts() -> None:
     shown = {"stock": 0, "categories": ["Featured"]}
     assert quick(shown, text, then=again, after=timedelta(hours=1)).actual == ("nothing",)
     assert quick(shown, text, then=again, after=timedelta(hours=2)).actual == ("remove_from_category: Featured",)
+
+
+def test_the_time_between_counts_from_when_its_hours_let_it_act() -> None:
+    text = f"{SOLD_OUT}    at_most_every: 3 hours\n    between: 09:00 and 17:00\n"
+    again = (later(timedelta(hours=13.5), stock=1), later(timedelta(hours=0.5), stock=0))  # at 9:30 and 10
+    shown, evening = {"stock": 0, "categories": ["Featured"]}, datetime(2026, 3, 2, 20, tzinfo=UTC)
+    for hours, done in ((1, "nothing"), (3, "remove_from_category: Featured")):
+        found = quick(shown, text, at=evening, then=again, after=timedelta(hours=hours))
+        assert found.actual == (done,)
 
 
 # Rules about categories.
