@@ -249,9 +249,9 @@ def the_one(connection: Connection, begins: str) -> StoredDelivery:
 
     Raises `DatabaseError` with a sentence when there is none, or more than one.
     """
-    is_it = deliveries.c.id == begins
-    query = sa.select(deliveries).where(sa.or_(is_it, deliveries.c.id.startswith(begins, autoescape=True)))
-    found = connection.execute(query.order_by(is_it.desc()).limit(2)).mappings().all() if begins else []
+    named = sa.select(deliveries).where(deliveries.c.id.startswith(begins, autoescape=True))
+    in_order = named.order_by(deliveries.c.id).limit(2)  # a whole id comes before those that go on after it
+    found = connection.execute(in_order).mappings().all() if begins else []
     if not found:
         raise DatabaseError(f"There is no delivery {begins}; it may be older than what is kept.")
     if len(found) > 1 and found[0]["id"] != begins:
