@@ -32,7 +32,7 @@ class _WrongError(Exception):
 def read_shown(report: Report, node: Node, about: SubjectKind) -> dict[str, Any] | None:
     """The fields as plain values, by their names without `product.` or `category.`; None if one is wrong.
 
-    Ids and texts are their source text, numbers numbers, flags flags; nothing written is None.
+    Ids, texts and attributes are their source text, numbers numbers, flags flags; nothing written is None.
     """
     if not isinstance(node, MapNode):
         said = f"the fields of a {about} stand here"
@@ -183,7 +183,18 @@ def _attributes(report: Report, node: Node) -> dict[str, Any]:
         said = "`attributes` is a map of names and values"
         report.error(node.place, "wrong-shape", said, "write `attributes: {Colour: red}`")
         raise _WrongError
-    return {key.text.strip(): _plain(value) for key, value in node}
+    return {key.text.strip(): _as_sent(value) for key, value in node}
+
+
+def _as_sent(node: Node) -> Any:  # text, nothing, or what is below it
+    """What an attribute holds: always text, also of a number, as shops send it; nothing written is None."""
+    match node:
+        case MapNode():
+            return {key.text: _as_sent(value) for key, value in node}
+        case ListNode():
+            return [_as_sent(item) for item in node.items]
+        case ScalarNode():
+            return None if node.is_null else node.text
 
 
 def _plain(node: Node) -> Any:  # what a shop sends may be anything

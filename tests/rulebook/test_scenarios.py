@@ -78,7 +78,7 @@ def test_a_test_becomes_what_it_says(compiled: Compile) -> None:
         "sku": "0123",
         "stock": 0,
         "categories": ["Featured", "Home / Shoes"],
-        "attributes": {"Size": 42, "Code": "007"},
+        "attributes": {"Size": "42", "Code": "007"},
         "brand": None,
         "tags": [],
     }
@@ -90,6 +90,14 @@ def test_a_test_becomes_what_it_says(compiled: Compile) -> None:
     assert found.then == (later, Glimpse({}, frozenset({"stock"})))
     assert isinstance(found.expect, tuple)
     assert [effect.kind for effect in found.expect] == [EffectKind.REMOVE_FROM_CATEGORY, EffectKind.HIDE]
+
+
+def test_attributes_are_text_as_shops_send_them_and_the_raw_object_keeps_its_numbers(compiled: Compile) -> None:
+    given = "attributes: {Pages: 2, Signed: true, Notes: ~, Sizes: [41, 42]}, raw: {pages: 2, code: 007}"
+    test = f"tests: {{leaves: [{{name: n, given: {{product: {{{given}}}}}, expect: nothing}}]}}\n"
+    fields = only(compiled(RULES + test)).given.fields
+    assert fields["attributes"] == {"Pages": "2", "Signed": "true", "Notes": None, "Sizes": ["41", "42"]}
+    assert fields["raw"] == {"pages": 2, "code": "007"}
 
 
 def test_what_was_before_is_laid_over_what_is(compiled: Compile) -> None:
