@@ -11,6 +11,7 @@ from rules_engine.core.fields import subject_fields
 from rules_engine.core.scenario import Glimpse
 from rules_engine.core.subject import SubjectKind
 
+from .agreement import check_agreement
 from .report import Report
 from .shown import empty_of, is_flag, read_field_names, read_shown
 from .spans import read_span
@@ -91,7 +92,7 @@ class GivenReader:
             self._report.error(
                 node.place, "missing-key", f"the test does not say what the {about} is like", self._advice
             )
-        fields = read_shown(self._report, subject, about) if subject is not None else None
+        fields = self._shown(subject) if subject is not None else None
         unknown = self._unknown(node, fields or {})
         before = self._before(node.get("before"), fields)
         event, then, skus = self._event(node), self._then(node.get("then")), self._members(node.get("products"))
@@ -102,11 +103,18 @@ class GivenReader:
         earlier = None if before is None else Glimpse({**fields, **before})
         return Given(Glimpse(now, unknown, event), earlier, then, skus)
 
+    def _shown(self, node: Node, beside: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
+        """The fields, which agree with each other; `beside` are those of now, where these are what was before."""
+        found = read_shown(self._report, node, self._about)
+        if found and isinstance(node, MapNode) and self._about is SubjectKind.PRODUCT:
+            check_agreement(self._report, node, found, beside)
+        return found
+
     def _before(self, node: Node | None, fields: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
         """What was otherwise before, by field. A flag is never empty, so what it is now has to be said."""
         if node is None:
             return None
-        found = read_shown(self._report, node, self._about)
+        found = self._shown(node, fields or {})
         for key, _ in node if isinstance(node, MapNode) else ():
             is_known = key.text in subject_fields(self._about)
             if is_known and fields is not None and key.text not in fields and is_flag(self._about, key.text):
@@ -171,6 +179,6 @@ class GivenReader:
         known = ["after", about.value, "event", "unknown"]
         check_keys(self._report, node, known, "a later sighting has no key", about)
         subject = node.get(about)
-        fields = {} if subject is None else read_shown(self._report, subject, about) or {}
+        fields = {} if subject is None else self._shown(subject) or {}
         after = read_after(self._report, node) or timedelta(0)
         return Glimpse(fields, self._unknown(node, fields), self._event(node), after)
