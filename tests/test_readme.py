@@ -161,6 +161,15 @@ def test_the_shown_tests_pass_with_the_shown_rules() -> None:
         assert play(scenario, rule, store, vendor).is_ok
 
 
+def test_the_rule_of_ones_own_passes_the_tests_that_stand_below_it() -> None:
+    (text,) = named_blocks(r"rules/bestsellers\.yaml")
+    book = compiled(text)
+    (rule,), scenarios = book.rules, book.scenarios
+    assert len(scenarios) == 3
+    web = next(store for store in shipped_stores().stores if store.alias == "web")
+    assert [play(each, rule, web, VENDORS["ecwid"](web.settings)).is_ok for each in scenarios] == [True] * 3
+
+
 def test_the_shown_stores_are_taken_by_the_loader() -> None:
     shown = named_blocks(r"rules/stores\.yaml")
     assert len(shown) == 2

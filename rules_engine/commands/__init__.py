@@ -8,7 +8,7 @@ import typer
 
 from rules_engine import __version__
 
-from . import check, dead_letters, demo, plan, record, repair, schema, serve, test, why
+from . import check, dead_letters, demo, plan, record, repair, sandbox, schema, serve, test, why
 
 app = typer.Typer(
     name="rules-engine",
@@ -53,6 +53,7 @@ def _example(text: str) -> str:
 RUNNING, RULES, REPAIR = "Running", "Rules", "When something went wrong"
 
 app.command(rich_help_panel=RUNNING, epilog=_example("demo --once"))(demo.demo)
+app.command(rich_help_panel=RUNNING, epilog=_example("sandbox"))(sandbox.sandbox)
 app.command(rich_help_panel=RUNNING, epilog=_example("serve"))(serve.serve)
 app.command(rich_help_panel=RUNNING, epilog=_example("worker"))(serve.worker)
 app.command(rich_help_panel=RUNNING, epilog=_example("migrate"))(serve.migrate)

@@ -21,6 +21,13 @@ WriteOption = Annotated[
     bool, typer.Option("--write", help="Write it below RULES instead of printing it; all three when none is named.")
 ]
 
+_NAMED_BY = {
+    SchemaKind.RULES: ("rule files", f"{FOLDER}/{SchemaKind.RULES}.json"),
+    SchemaKind.STORES: ("stores.yaml", f"{FOLDER}/{SchemaKind.STORES}.json"),
+    SchemaKind.TESTS: ("tests/*.yaml", f"../{FOLDER}/{SchemaKind.TESTS}.json"),
+}
+"""Which files name each schema in their first line, and how."""
+
 
 def schema(kind: KindArgument = None, *, write: WriteOption = False, as_json: AsJson = False) -> None:
     """Print the JSON Schema by which editors complete, explain and underline rule files.
@@ -35,8 +42,9 @@ def schema(kind: KindArgument = None, *, write: WriteOption = False, as_json: As
     with in_plain_words(as_json=as_json):
         settings = Settings.from_environment({"RULES": os.environ.get("RULES", "")})
     folder = settings.rules / FOLDER
+    kinds = [kind] if kind else list(SchemaKind)
     try:
-        written = [_write(folder, each) for each in ([kind] if kind else SchemaKind)]
+        written = [_write(folder, each) for each in kinds]
     except OSError as error:
         said = f"{error.filename or folder} cannot be written: {error.strerror or type(error).__name__}."
         complain(said)
@@ -48,6 +56,9 @@ def schema(kind: KindArgument = None, *, write: WriteOption = False, as_json: As
         return
     for file in written:
         say(f"wrote {file}")
+    say("An editor finds them by the first line of a file:")
+    for files, name in map(_NAMED_BY.__getitem__, kinds):
+        say(f"  {files:<14}# yaml-language-server: $schema={name}")
 
 
 def _write(folder: Path, kind: SchemaKind) -> Path:

@@ -34,7 +34,13 @@ def test_an_empty_folder_of_rules_gets_all_three(house: House) -> None:
     result = house.run("schema", "--write", RULES=str(folder))
     assert result.exit_code == 0
     files = [folder / "schema" / f"{kind}.json" for kind in SchemaKind]
-    assert result.stdout.splitlines() == [f"wrote {file}" for file in files]
+    assert result.stdout.splitlines() == [
+        *(f"wrote {file}" for file in files),
+        "An editor finds them by the first line of a file:",
+        "  rule files    # yaml-language-server: $schema=schema/rules.json",
+        "  stores.yaml   # yaml-language-server: $schema=schema/stores.json",
+        "  tests/*.yaml  # yaml-language-server: $schema=../schema/tests.json",
+    ]
     assert [file.read_text(encoding="utf-8") for file in files] == [schema_text(kind, VENDORS) for kind in SchemaKind]
 
 
