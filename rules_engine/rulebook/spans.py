@@ -10,7 +10,7 @@ from rules_engine.core.clock import LONGEST, UNIT_WORDS, UNITS, read_duration, s
 from rules_engine.core.explain import closest
 
 from .report import Report
-from .yaml import Node, ScalarNode
+from .yaml import ListNode, Node, ScalarNode
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
@@ -18,13 +18,14 @@ _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 def read_span(report: Report, node: Node, name: str, *, most: timedelta = LONGEST) -> timedelta | None:
     """A span of at most `most`; None if it is none, which is reported. `name` is what it is written after."""
     if not isinstance(node, ScalarNode) or node.is_null or not node.text.strip():
-        report.error(node.place, "wrong-shape", f"`{name}` takes a span of time", f"write `{name}: 15 minutes`")
+        said = f"`{name}` takes {'one' if isinstance(node, ListNode) else 'a'} span of time"
+        report.error(node.place, "wrong-shape", said, f"write `{name}: {_first(node) or _example(name)}`")
         return None
     text = node.text.strip()
     span = read_duration(text)
     if span is None:
         if _NUMBER.fullmatch(text):
-            unit = "days" if name in AGES else "minutes"
+            unit = _example(name).partition(" ")[2]
             said, advice = f"`{name}` needs a unit after {text[:20]}", f"write `{name}: {text[:20]} {unit}`"
         else:
             meant = _meant(text)
@@ -37,6 +38,18 @@ def read_span(report: Report, node: Node, name: str, *, most: timedelta = LONGES
         report.error(node.place, "bad-span", said, f"write at most {say_duration(most)}")
         return None
     return span
+
+
+def _first(node: Node) -> str:
+    """The first of several spans in a list, or empty."""
+    texts = (
+        (item.text.strip() for item in node.items if isinstance(item, ScalarNode)) if isinstance(node, ListNode) else ()
+    )
+    return next((text for text in texts if read_duration(text) is not None), "")
+
+
+def _example(name: str) -> str:
+    return "14 days" if name in AGES else "15 minutes"
 
 
 def _meant(text: str) -> str:

@@ -86,7 +86,7 @@ def test_weekdays_are_days_and_ranges_of_days(compiled: Compile, text: str, days
         (STRETCH, "bad-span", "must_last: 2 months", "2 months", "`must_last: 60 days`"),
         (STRETCH, "bad-span", "must_last: 0 minutes", "0 minutes", "15 minutes"),
         (STRETCH, "wrong-shape", "must_last: ", "", "`must_last: 15 minutes`"),
-        (STRETCH, "wrong-shape", "must_last: [1 day]", "[", "`must_last: 15 minutes`"),
+        (STRETCH, "wrong-shape", "must_last: [1 day]", "[", "`must_last: 1 day`"),
         (STRETCH, "bad-span", "at_most_every: 31 days", "31 days", "at most 30 days"),
         (STRETCH, "wrong-type", "between: 9 to 5", "9 to 5", "`between: 09:00 and 17:00`"),
         (STRETCH, "wrong-type", "between: from 8.30 until 17", "from 8.30 until 17", "`between: 08:30 and 17:00`"),
