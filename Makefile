@@ -6,6 +6,7 @@ READY := $(VENV)/.ready
 
 .PHONY: setup demo test lint types docs bench clean
 setup: $(READY)
+	@echo "$(VENV) is ready." >&2
 
 # Nothing of this goes to standard output: `make demo JSON=1` prints one JSON object, also from a fresh clone.
 $(READY): pyproject.toml
