@@ -167,6 +167,7 @@ class World:
     """Four shops and one engine. `path` is the database file, which outlives a `restart`.
 
     `refused` says how many more calls to a store find nobody there. `after_call` is called with every call made.
+    `runs` counts how often lanes ran.
     """
 
     path: Path
@@ -182,6 +183,7 @@ class World:
     database: CutDatabase = field(init=False)
     tenures: dict[StoreAlias, Tenure] = field(default_factory=dict)
     generation: int = 0
+    runs: int = 0
 
     def __post_init__(self) -> None:
         kinds: Mapping[StoreAlias, type[Shop]] = {WEB: EcwidShop, KSA: ZidShop, B2B: ZaveShop, BRANDS: AximShop}
@@ -292,6 +294,7 @@ class World:
 
     async def run(self, alias: StoreAlias) -> Rest:
         """One run of a lane by this process, which keeps what it has, unless another process has it."""
+        self.runs += 1
         tenure = await self.tenure(alias)
         if tenure is None:
             row = await self.lane(alias)

@@ -70,9 +70,10 @@ def _aimed(case: SlotCase, bounds: Bounds) -> SlotCase:
         unwanted = case.action is not None and case.action.step is not Step.MOMENT
         return case.close(*_given_up_as(case.action), at=at) if unwanted else _retargeted(case)
     if case.value is not UNSEEN and case.action is not None:
+        first = _overtaken_by(case.action, goal)
         if not _serves(case.action, goal, live, is_certain=case.is_certain):
             case = _called_off(case, case.action, at=at)
-        elif (first := _overtaken_by(case.action, goal)) is not None:
+        elif first is not None:
             case = case.close(ActionState.CANCELLED, f"{first} comes first in rule order, and does it", at=at)
     case = _mark_overruled(case, goal, at=at)
     if case.value is UNSEEN:
