@@ -28,6 +28,7 @@ _YES = {"yes", "y", "on", "1", "true", "visible", "published", "active", "enable
 _NO = {"no", "n", "off", "0", "false", "hidden", "unpublished", "inactive", "disabled", "draft", "archived"}
 _CLOCK = re.compile(r"([0-9]{1,2})(?:[:.h]([0-9]{2}))?\s*(?:h|o'?clock|([ap])\.?m\.?)?")
 _WRITTEN = re.compile(r"write [0-9]{2}:[0-9]{2}")
+_DAYS = re.compile(r"([a-z]{3,9})\.?(?: (?:and|to|till|until|through) |, ?| ?[-–—] ?)([a-z]{3,9})\.?")
 _DAY = re.compile(r"([0-9]{1,2})([/.-])([0-9]{1,2})\2([0-9]{4})")
 
 
@@ -130,6 +131,18 @@ def weekday_advice(text: str) -> str:
     if len(parts) > 1 and all(part in WEEKDAYS for part in parts):
         return f"write `now.weekday: {{one_of: [{', '.join(parts)}]}}`"
     return did_you_mean(low, WEEKDAYS, f"it is one of: {', '.join(WEEKDAYS)}")
+
+
+def days_advice(text: str) -> str:
+    """What to write where days of the week stand behind a word of more and less, as in `monday and friday`."""
+    match = _DAYS.fullmatch(" ".join(text[:_LONGEST].casefold().strip("[]").split()))
+    by_start = {day[:3]: at for at, day in enumerate(WEEKDAYS)}
+    ends = [by_start[day[:3]] for day in match.groups() if day[:3] in by_start] if match else []
+    if len(ends) < 2:
+        return "write `now.weekday: {one_of: [friday, saturday]}`"
+    count = (ends[1] - ends[0]) % 7 + 1
+    days = [WEEKDAYS[(ends[0] + at) % 7] for at in range(count)]
+    return f"write `now.weekday: {{one_of: [{', '.join(days)}]}}`"
 
 
 def form_advice(text: str, kind: FieldType) -> str:

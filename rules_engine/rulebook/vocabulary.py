@@ -16,7 +16,7 @@ from rules_engine.core.traps import mended, yields_list
 from rules_engine.core.words import Change, Emptiness, Word, Written, read_time
 
 from .report import Report
-from .value_advice import comparison, flag_advice, form_advice, hours_advice, number_advice
+from .value_advice import comparison, days_advice, flag_advice, form_advice, hours_advice, number_advice
 from .value_warnings import warn_of_order, warn_of_text
 from .yaml import ListNode, MapNode, Node, ScalarNode
 
@@ -154,7 +154,7 @@ def _hint(word: Word | Change, kind: FieldType, field: str, shown: str, part: st
     if kind is FieldType.FLAG:
         return f"write `{field}: true` or `{field}: false`"
     if kind is FieldType.WEEKDAY:
-        return "write `now.weekday: {one_of: [friday, saturday]}`"
+        return days_advice(shown)
     if kind is FieldType.CLOCK:
         return "write `now.time: {between: 09:00 and 17:00}`"
     if kind is FieldType.DATE and word in AGES:

@@ -11,6 +11,7 @@ from rules_engine.core.words import Word
 from rules_engine.rulebook.value_advice import (
     clock_advice,
     comparison,
+    days_advice,
     flag_advice,
     form_advice,
     hours_advice,
@@ -108,3 +109,19 @@ def test_there_is_advice_for_any_text(text: str, kind: FieldType, is_quoted: boo
     assert form_advice(text, kind)
     assert flag_advice(text, is_quoted=is_quoted)
     assert number_advice(text, STOCK, None, is_quoted=is_quoted)
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("monday and friday", "monday, tuesday, wednesday, thursday, friday"),
+        ("[Thu, Sat]", "thursday, friday, saturday"),
+        ("saturday to monday", "saturday, sunday, monday"),
+        ("sunday and sunday", "sunday"),
+        ("friday", "friday, saturday"),
+        ("soon and later", "friday, saturday"),
+        ("…", "friday, saturday"),
+    ],
+)
+def test_days_between_two_are_written_out(text: str, days: str) -> None:
+    assert days_advice(text) == f"write `now.weekday: {{one_of: [{days}]}}`"
