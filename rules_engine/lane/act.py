@@ -109,7 +109,7 @@ def _due(actor: Actor, cases: Iterable[Case], *, is_add: bool) -> list[PlannedAc
     due = [
         action
         for case in cases
-        for action in next_to_send(case, top=top)
+        for action in next_to_send(case, now=now, top=top)
         if action.state in _READY
         and (action.kind in ADDS) is is_add
         and (action.due_at is None or action.due_at <= now)

@@ -9,7 +9,7 @@ import pytest
 from engine_world import WEB, World, paths
 
 from rules_engine.core.delivery import StoreAlias
-from rules_engine.sandbox.ecwid_catalogue import CLEARANCE, FEATURED, TOP
+from rules_engine.sandbox.ecwid_catalogue import CLEARANCE, FEATURED, SHOES, TOP
 
 pytestmark = pytest.mark.anyio
 
@@ -70,3 +70,36 @@ async def test_a_rule_that_acts_every_so_often_waits_also_over_days_and_restarts
         assert str(FEATURED) in categories_of(world, shoe)
         await world.settle(within=24 * HOUR)
         assert str(FEATURED) not in categories_of(world, shoe)
+
+
+AT_NIGHT = """
+  cheap-stands-in-clearance:
+    stores: [web]
+    while: {product.price: {at_most: 1000}}
+    do: [{add_to_category: Clearance}]
+    between: 02:00 and 04:00
+"""
+
+
+async def test_an_add_that_waits_for_its_hours_holds_back_no_other_rule(tmp_path: Path) -> None:
+    async with World(tmp_path / "e.db", sold_out("") + AT_NIGHT, only=(WEB,)) as world:
+        kept = world.web.add_product(category_ids=[FEATURED, SHOES], name="Kept", quantity=3, unlimited=False)
+        lonely = world.web.add_product(category_ids=[FEATURED], name="Lonely", quantity=3, unlimited=False)
+        await world.settle()
+        world.web.sell_out(kept)
+        world.web.sell_out(lonely)
+        await world.settle()
+        assert categories_of(world, kept) == {str(SHOES)}
+        assert categories_of(world, lonely) == {str(FEATURED)}  # its last one goes when the other is there
+
+
+async def test_a_rule_that_moves_a_product_adds_it_first_whenever_its_hours_open(tmp_path: Path) -> None:
+    moves = sold_out("between: 02:00 and 04:00").replace("Featured}]", "Featured}, {add_to_category: Clearance}]")
+    async with World(tmp_path / "e.db", moves, only=(WEB,)) as world:
+        moved = world.web.add_product(category_ids=[FEATURED, SHOES], name="Moved", quantity=0, unlimited=False)
+        await world.settle()
+        assert categories_of(world, moved) == {str(FEATURED), str(SHOES)}
+        await world.settle(within=24 * HOUR)
+        assert categories_of(world, moved) == {str(CLEARANCE), str(SHOES)}
+        writes = [path for path in paths(world.web.writes) if "assign" in path]
+        assert [path.rsplit("/", 1)[1] for path in writes] == ["assignProducts", "unassignProducts"]
