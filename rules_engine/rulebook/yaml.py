@@ -181,8 +181,7 @@ class _Reader:
         if isinstance(event, DocumentStartEvent):
             self._start_document(event)
         elif isinstance(event, AliasEvent):
-            said = "a text that begins with `*` needs quotes: YAML takes it for an alias, which repeats another place"
-            self._mark(event, "alias", said, "as an alias write out here what stands in the other place")
+            self._refuse_alias(event)
             raise _StopReadingError
         elif isinstance(event, ScalarEvent):
             self._check_marks(event)
@@ -232,6 +231,17 @@ class _Reader:
             )
             self._mark(event, "tag", said, "as a tag leave it out")
 
+    def _refuse_alias(self, event: AliasEvent) -> None:
+        # in a list it is one of several, as in `<<: [*a, *b]`
+        keys = [each.key for each in self._open[-2:] if each.key is not None]
+        key = keys[-1] if keys else None
+        if key is not None and key.is_plain and key.text == "<<":
+            said = "`<<` takes over keys from another place, and nothing can be repeated by reference here"
+            self._report.error(key.place, "alias", said, "write the keys out here, and leave this line out")
+            return
+        said = "a text that begins with `*` needs quotes: YAML takes it for an alias, which repeats another place"
+        self._mark(event, "alias", said, "as an alias write out here what stands in the other place")
+
     def _mark(self, event: Event, code: str, message: str, otherwise: str) -> None:
         """Refuse a mark of YAML, with the whole line corrected where it may be quoted."""
         place, lines = self._place(event), self._report.open_lines(self._path)
@@ -242,7 +252,7 @@ class _Reader:
             word = re.split(r"[\s,\]}]", rest, maxsplit=1)[0]
             before = line[: place.column - 1].lstrip(" -")
             is_text = code != "anchor" or not re.match(r"\S+\s*[\[{]|\S+$", rest)
-            if before.endswith(": ") and not before.startswith("<<") and not set("[{") & set(before) and is_text:
+            if before.endswith(": ") and not set("[{") & set(before) and is_text:
                 advice = f'write `{before}"{rest}"`'
         self._report.error(replace(place, length=max(1, len(word))), code, message, f"{advice}; {otherwise}")
 

@@ -31,6 +31,9 @@ def value(text: str) -> object:
     ("code", "text", "line", "column"),
     [
         ("alias", "a: 1\nb: *a\n", 2, 4),
+        ("alias", "a: 1\nb:\n  <<: *a\n", 3, 3),
+        ("alias", "a: 1\nb:\n  <<: [*a, *a]\n", 3, 3),
+        ("alias", "a: 1\nb: [x, *a]\n", 2, 8),
         ("anchor", "a: &a 1\n", 1, 4),
         ("tag", "a: !!python/object x\n", 1, 4),
         ("tag", "!t\na: 1\n", 1, 1),
