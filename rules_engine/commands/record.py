@@ -158,8 +158,8 @@ def _played(test: Recorded, stored: StoredDelivery, rulebook: Rulebook, stores: 
     real = listed(line if isinstance(line, str) else _said(line) for line in _lines(test))
     why = f" ({plainly('; '.join(test.traces))})" if test.traces else ""
     notes.append(
-        f"In the shop the rule did something else: {real}{why}. Other rules, a person or an earlier time may be the "
-        "reason; the test expects what the rule does when it is alone."
+        f"In the shop the rule did something else: {real}{why}. Other rules, a person, an earlier time or a change of "
+        "the rule since may be the reason; the test expects what the rule does when it is alone."
     )
     return Made(replace(test, expect=_alone(played)), tuple(notes), differs=True)
 

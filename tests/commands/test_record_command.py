@@ -186,6 +186,7 @@ def test_where_the_shop_did_something_else_a_comment_says_so_and_the_test_passes
     assert test["differs"]
     assert test["expect"] == ["hide"]
     assert "In the shop the rule did something else: remove_from_category: Featured" in test["notes"][-1]
+    assert "a change of the rule since may be the reason" in test["notes"][-1]
     assert house.run("record", first, "--write").exit_code == 0
     played = house.run_json("test", str(house.rules / "tests"))
     assert (played["passed"], played["failed"]) == (1, 0)
