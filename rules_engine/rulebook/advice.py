@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 from rules_engine.core.explain import closest
 from rules_engine.core.fields import ROOTS, FieldPath, FieldType, fields_below, read_path
@@ -14,6 +15,9 @@ from .synonyms import GROUPS, field_of, is_opposite, plainly, word_of
 from .value_advice import flag_advice
 from .vocabulary import FITTING, ORDERS, SEVERAL
 from .yaml import MapNode, Node, ScalarNode
+
+_MOST_LISTED = 10
+"""Fields that an advice lists; of more it names the nearest."""
 
 _WORDS = frozenset({*Word, *Change})
 _OF_THE_RULE = frozenset(
@@ -70,13 +74,22 @@ def _of_document(text: str, about: SubjectKind | None) -> str:
             return f"did you mean `{meant}`? It says the opposite: write false where you would say true"
         return f"did you mean `{meant}`?" + (" It is true or false." if is_flag else "")
     top = root if root in ROOTS and name else subject
-    known = ", ".join(fields_below(top, about))
     what = {"event": "an event has", "now": "now has", "store": "a store has"}.get(top, f"a {subject} has")
     own = ""
     if top in {"product", "before"} and subject == SubjectKind.PRODUCT:
-        own = f"; an attribute of your own is `{top}.attributes.{(name or text)[:60]}`"
+        own = f"an attribute of your own is `{top}.attributes.{(name or text)[:60]}`"
         own += ", and what only this shop has is below `product.raw`" if top == "product" else ""
-    return f"{what}: {known}{own}"
+    known = _known(what, (name or text)[:60], list(fields_below(top, about)))
+    return f"{own}; {known}" if own else known
+
+
+def _known(what: str, name: str, known: list[str]) -> str:
+    """The fields that there are; of many the nearest, and where all of them stand."""
+    if len(known) <= _MOST_LISTED:
+        return f"{what}: {', '.join(known)}"
+    near = get_close_matches(plainly(name), known, n=3, cutoff=0.6)
+    nearest = f"the nearest are {', '.join(near)}; " if len(near) > 1 else f"the nearest is {near[0]}; " if near else ""
+    return f'{nearest}all fields stand in README.md, "What conditions see"'
 
 
 def word_advice(key: ScalarNode, word: ScalarNode, value: Node, kind: FieldType) -> str:

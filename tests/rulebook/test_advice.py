@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -108,3 +110,27 @@ def test_what_is_not_watched_has_something_beside_it_that_is(where: FieldPath, p
 def test_any_field_and_event_has_an_answer(text: str, about: SubjectKind | None) -> None:
     assert field_advice(text, ["sold out"], about)
     assert event_advice(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("product.images", "an attribute of your own is `product.attributes.images`, and what only this shop has"),
+        ("product.images", "; the nearest is tags; all fields stand in README.md"),
+        ("product.weight", "`product.raw`; all fields stand in README.md"),
+        ("before.images", "`before.attributes.images`; the nearest is tags; all fields"),
+    ],
+)
+def test_of_many_fields_only_the_nearest_are_named(text: str, advice: str) -> None:
+    found = field_advice(text, (), SubjectKind.PRODUCT)
+    assert advice in found
+    assert "can_be_ordered, published" not in found
+
+
+def test_a_few_fields_are_all_named() -> None:
+    assert field_advice("store.country", (), SubjectKind.PRODUCT) == "a store has: alias, vendor"
+
+
+def test_the_readme_has_the_part_in_which_all_fields_stand() -> None:
+    readme = (Path(__file__).parent.parent.parent / "README.md").read_text(encoding="utf-8")
+    assert "### What conditions see\n" in readme
