@@ -89,7 +89,7 @@ class _Explainer:
         held = tuple(self._held())
         says = [*self._modes(), *self._stands(finding, held), *self._hours()]
         is_waiting = finding.truth is Truth.MET and self._episode() is not None
-        acts_at = self._ripens() if is_waiting else None
+        acts_at = self._acts_at() if is_waiting else None
         turns_at = None if self.rule.mode is Mode.PAUSED else rule_turns_at(self.rule, judged.document())
         return RuleWhy(self.rule, judged.ref, finding, tuple(says), held, called, acts_at, turns_at)
 
@@ -139,6 +139,12 @@ class _Explainer:
         ripens = ripens_at(self.rule, episode) if episode is not None else self.facts.asked.at + must_last
         return ripens if ripens > self.facts.asked.at else None
 
+    def _acts_at(self) -> datetime | None:
+        """When the condition will have lasted and the rule's hours are open; None where nothing has to last."""
+        ripens, hours = self._ripens(), self.rule.guards.hours
+        opens = hours.opens_at(ripens.astimezone(self.facts.store.zone)) if ripens and hours else None
+        return opens or ripens
+
     def _ripening(self) -> Iterator[str]:
         must_last, ripens, episode = self.rule.guards.must_last, self._ripens(), self._episode()
         if must_last is None or ripens is None:
@@ -146,9 +152,11 @@ class _Explainer:
         span = say_duration(must_last)
         if episode is not None:
             since = self.clock.at(episode.since)
+            acts_at = self._acts_at() or ripens
+            waits = "" if acts_at == ripens else ", when its hours open"
             yield (
                 f"This must last {span}, and has been so since {since}: "
-                f"the rule acts {self.clock.when(ripens)}, if it is still so then."
+                f"the rule acts {self.clock.when(acts_at)}{waits}, if it is still so then."
             )
         elif self.facts.asked.is_past:
             yield f"This must last {span}; since when it had been so is not kept."
