@@ -222,7 +222,9 @@ def test_a_rule_waits_for_its_hours(connection: sa.Connection) -> None:
 def test_what_has_to_last_beyond_the_hours_of_its_rule_waits_until_they_open(connection: sa.Connection) -> None:
     desk = Desk(connection, in_stock("must_last: 2 hours", "between: 09:00 and 15:00")).sees()
     said, *_ = desk.says("in-stock")
-    assert said.endswith("the rule acts on 21 November 09:00, in 19 hours, when its hours open, if it is still so then.")
+    assert said.endswith(
+        "the rule acts on 21 November 09:00, in 19 hours, when its hours open, if it is still so then."
+    )
     assert "  21 November 09:00, in 19 hours: in-stock acts, if its condition is still met then" in desk.tells()
 
 
