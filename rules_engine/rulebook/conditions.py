@@ -28,6 +28,7 @@ from rules_engine.core.traps import lint
 from rules_engine.core.words import Change, Emptiness, Word, Written
 
 from .advice import broken_list, change_advice, changes_advice, event_advice, field_advice, word_advice
+from .ranges import check_ranges
 from .report import Report
 from .spans import read_span
 from .text_conditions import condition_of, expression_advice, lasting_advice, meanings_advice
@@ -275,7 +276,8 @@ class Conditions:
                 self._report.error(broken[0], "wrong-shape", *broken[1:])
                 return None
             built = [self._worded(key, word, node, kind, uses) for word, node in value]
-            return self._join(All, built, key.place)
+            conditions = [part.condition if part else None for part in built]
+            return self._join(All, built, key.place) if check_ranges(self._report, kind, value, conditions) else None
         return self._test(key, Word.IS, key, value, kind, uses)
 
     def _left_side(self, key: ScalarNode, about: SubjectKind | None) -> tuple[FieldType, tuple[Use, ...]] | None:
