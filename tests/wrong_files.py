@@ -1,4 +1,7 @@
-"""The wrong rule files of tests/rulebook/wrong, and what `rules-engine check` finds in each."""
+"""The wrong rule files of tests/rulebook/wrong, and what `rules-engine check` finds in each.
+
+Run as a program, it writes the expected texts anew: `.venv/bin/python tests/wrong_files.py`.
+"""
 
 from __future__ import annotations
 
@@ -46,3 +49,8 @@ def problems_of(path: Path) -> tuple[Problem, ...]:
 
 def said_of(path: Path) -> str:
     return "".join(f"{problem.render()}\n" for problem in problems_of(path))
+
+
+if __name__ == "__main__":
+    for file in FILES:
+        file.with_suffix(".txt").write_text(said_of(file), encoding="utf-8")

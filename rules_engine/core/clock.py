@@ -63,9 +63,9 @@ def say_duration(span: timedelta) -> str:
 
 
 def say_time(when: datetime, *, at: datetime, zone: tzinfo) -> str:
-    """A time to come as it is said `at` some time, in a zone: `09:00 (Asia/Riyadh)`; with its date if it is far."""
-    is_near = when - at < timedelta(hours=24)
-    return f"{when.astimezone(zone):{'%H:%M' if is_near else '%Y-%m-%d %H:%M'}} ({zone})"
+    """A time to come as it is said `at` some time, in a zone: `09:00 (Asia/Riyadh)`; with its date on another day."""
+    is_same_day = when.astimezone(zone).date() == at.astimezone(zone).date()
+    return f"{when.astimezone(zone):{'%H:%M' if is_same_day else '%Y-%m-%d %H:%M'}} ({zone})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,7 @@ def test_what_is_held_stays_held_and_giving_back_waits_for_the_hours_too() -> No
     assert desk.hold().state is HoldState.HOLDING
     desk.sees(stock=3)
     assert (desk.action().step, desk.action().due_at) == (Step.GIVE_BACK, START.replace(day=3, hour=8))
-    assert "gives back: puts it into Featured (10); waits until 08:00" in desk.says()
+    assert "gives back: puts it into Featured (10); waits until 2026-03-03 08:00 (UTC)" in desk.says()
 
 
 def test_a_retry_that_falls_outside_the_hours_moves_to_their_opening() -> None:
