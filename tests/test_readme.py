@@ -238,6 +238,11 @@ def test_every_action_is_explained() -> None:
     assert sorted(word for row in tables("Actions") for word in words(row[0])) == sorted([*EffectKind, NOTIFY])
 
 
+def test_every_ready_rule_is_listed_and_nothing_else() -> None:
+    listed = [words(row[0])[0] for row in tables("Ready rules")]
+    assert sorted(listed) == sorted(path.stem for path in (ROOT / "rules" / "library").glob("*.yaml"))
+
+
 def test_every_key_of_a_test_is_explained() -> None:
     listed = [word for row in tables("Tests of rules") for word in words(row[0])]
     assert sorted(listed) == sorted([*TEST_KEYS, *(f"given.{key}" for key in GIVEN_KEYS)])
