@@ -106,15 +106,21 @@ def _observed(
     else:
         case = _observe_holds(case, value, insisting, at=at)
     case = _observe_third_value(case, value, at=at)
-    if not any(_is_ours(hold, value) for hold in case.slot.holds) and case.value == value:
+    if not any(_is_ours(hold, case.slot, value) for hold in case.slot.holds) and case.value == value:
         # Nothing of this slot is ours: whatever it shows was made by people or other systems.
         case = case.rebased(value)
     return case
 
 
-def _is_ours(hold: Hold, value: SlotValue) -> bool:
-    """Whether what the slot shows may be this hold's doing; also when it was overruled, but what it took is there."""
-    return hold.state in OURS or (hold.state is HoldState.PENDING and hold.takes > 0 and hold.wish == value)
+def _is_ours(hold: Hold, slot: Slot, value: SlotValue) -> bool:
+    """Whether what the slot shows may be this hold's doing; also when it was overruled, but what it took is there.
+
+    One that insists and waits with that is pending too, and by nobody overruled: a person undid what it took.
+    """
+    if hold.state in OURS:
+        return True
+    is_there = hold.state is HoldState.PENDING and hold.takes > 0 and hold.wish == value
+    return is_there and any(other.state.is_claim and other.wish != hold.wish for other in slot.holds)
 
 
 def _resend_unknown(case: SlotCase) -> SlotCase:

@@ -55,6 +55,15 @@ def test_it_insists_only_as_often_as_the_flap_limit_lets_it() -> None:
     assert desk.action().step is Step.TAKE
 
 
+def test_what_a_person_takes_out_again_while_the_rule_waits_is_not_given_back() -> None:
+    desk = put_back(guarded(LEAVES, insists=True, flap_limit=1))
+    assert not desk.actions()
+    desk.later(seconds=1).sees(category_ids=[])
+    assert desk.hold().state is HoldState.HOLDING
+    desk.later(seconds=1).sees(stock=3)
+    assert not desk.actions()
+
+
 def test_when_the_condition_ends_what_a_person_put_back_stays() -> None:
     desk = put_back()
     desk.later(seconds=1).sees(stock=3)
