@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
-from rules_engine.core.action import ActionKind
+from rules_engine.core.action import ActionKind, Aspect
 from rules_engine.core.condition import Truth
 from rules_engine.core.judge import is_ripe, ripens_at
 from rules_engine.core.moments import Moment
@@ -15,7 +15,7 @@ from rules_engine.core.plan import ActionState, Case, Step
 from rules_engine.core.rule import Rule
 from rules_engine.core.store import Store
 from rules_engine.core.subject import ALL, SubjectKind, SubjectRef, category, product
-from rules_engine.database.catalogue import has_taken_from
+from rules_engine.database.catalogue import has_taken_from, products_of_slot
 from rules_engine.database.engine import Database
 from rules_engine.database.ledger import held_products, load_cases
 from rules_engine.vendors.base import AnyVendor
@@ -64,6 +64,10 @@ class Members:
             begins = await self._begins(before, after, is_asked=after.ref in asked)
             if has_turned(before, after) or has_moment or begins:
                 wanted |= dict.fromkeys(held)
+            if not after.is_gone and (has_moment or begins):
+                # Whom another rule took out is no member now, but would be put back.
+                out = partial(products_of_slot, store=self.store.alias, aspect=Aspect.MEMBERSHIP, target=after.ref.id)
+                wanted |= dict.fromkeys(await self.database.read(out))
             if not after.is_gone and (has_moment or begins or await self._is_unfinished(after, held)):
                 members = (after.snapshot.fields if after.snapshot else {}).get("member_ids")
                 if members is None:

@@ -6,10 +6,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from engine_world import WEB, World, paths
+from engine_world import KSA, WEB, World, paths
 
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.sandbox.ecwid_catalogue import CLEARANCE, FEATURED, SHOES, TOP
+from rules_engine.sandbox.zid_catalogue import GIFTS, SUMMER
 
 pytestmark = pytest.mark.anyio
 
@@ -103,3 +104,31 @@ async def test_a_rule_that_moves_a_product_adds_it_first_whenever_its_hours_open
         assert categories_of(world, moved) == {str(CLEARANCE), str(SHOES)}
         writes = [path for path in paths(world.web.writes) if "assign" in path]
         assert [path.rsplit("/", 1)[1] for path in writes] == ["assignProducts", "unassignProducts"]
+
+
+TWO_TAKERS = f"""
+rules:
+  sold-out-leaves:
+    stores: [ksa]
+    while: {{product.stock: {{at_most: 0}}}}
+    do: [{{remove_from_category: {{id: {GIFTS}}}}}]
+  unpublished-category-is-emptied:
+    about: category
+    stores: [ksa]
+    while: {{category.published: false}}
+    must_last: 2 hours
+    do: [empty_category]
+    if_no_category_is_left: {{add_to_category: {{id: {SUMMER}}}}}
+"""
+
+
+async def test_a_category_that_is_emptied_is_closed_also_to_whom_another_rule_took_out_before(tmp_path: Path) -> None:
+    async with World(tmp_path / "e.db", TWO_TAKERS, only=(KSA,)) as world:
+        lonely = world.ksa.add_product(en="Lonely", quantity=3, category_ids=[GIFTS])
+        await world.settle()
+        world.ksa.publish_category(GIFTS, False)
+        world.ksa.sell_out(lonely)
+        await world.settle(within=HOUR)
+        assert lonely not in {one for members in world.members(KSA).values() for one in members}
+        await world.settle(within=2 * HOUR)
+        assert lonely in world.members(KSA)[str(SUMMER)]
