@@ -16,7 +16,7 @@ from engine_world import B2B, KSA, WEB, CutError, World, stores
 from sqlalchemy.engine import Connection
 
 from rules_engine.core.action import Aspect, SlotRef
-from rules_engine.core.clock import Hours
+from rules_engine.core.clock import Hours, read_duration
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.holds import HoldState
 from rules_engine.core.observe import TOOK
@@ -184,31 +184,36 @@ class Law:
             self.stock[id_] = number
             self.shop.restock(id_, number)
 
+    async def flap(self, id_: str) -> None:
+        """The product is sold out again and again."""
+        for number in (0, CALM) * 3:
+            self.sell(id_, number)
+            await self.live(hours=1)
+
     def delete(self, id_: str) -> None:
         """A person deletes a product."""
         if id_ in self.stock and len(self.stock) > 1:
             del self.stock[id_], self.people[id_]
             self.shop.delete_product(id_)
 
-    async def edit(self, id_: str, target: str) -> None:
-        """A person changes a membership that the engine sees as it is, and of which no call is under way."""
+    async def edit(self, id_: str, target: str) -> bool:
+        """A person changes a membership, if the engine sees it as it is and no call is under way; whether it was."""
         if id_ not in self.stock:
-            return
+            return False
         if self.alias == B2B:
             await self.live(seconds=0)
         now, people = self.in_shop(id_), self.people[id_]
         is_in = target in now
         wished = people - {target} if is_in else people | {target}
-        if not ((now ^ {target}) - {TOP} and wished):
-            return
-        if not self._is_calm(id_, target, is_in=is_in):
-            return
+        if not ((now ^ {target}) - {TOP} and wished and self._is_calm(id_, target, is_in=is_in)):
+            return False
         self.touched.add(id_)
         self.people[id_] = wished
         which = int(target) if self.alias != B2B else target
         (self.shop.unassign if is_in else self.shop.assign)(id_, which)
         if self.alias == B2B:
             await self.live(seconds=0)
+        return True
 
     def _is_calm(self, id_: str, target: str, *, is_in: bool) -> bool:
         load = partial(load_cases, store=self.alias, refs=[product(id_)], now=self.world.clock())
@@ -354,23 +359,38 @@ class Law:
         """The catalogue is as the law says. In stretches that are not new, rules may have given way to people."""
         for id_ in self.stock:
             if is_new or id_ not in self.touched:
-                assert self.in_shop(id_) - {TOP} == self.expected(id_), f"{when}: product {id_} at {self.world.clock()}"
+                found, expected = self.in_shop(id_) - {TOP}, self.expected(id_)
+                assert found == expected, f"{when}: product {id_} is in {found}, at {self.world.clock()}"
 
     async def ends(self) -> None:
         """All that holds when everything has settled, all stretches ended, began once more, and ended again."""
         await self.settle()
         await self.check(when="settled", is_new=False)
         await self._calm("calm")
+        start = self.world.clock()
         for id_ in self.stock:
             self.sell(id_, {"1": 0, "2": PLENTY}.get(id_, 1))
         self.publish(is_published=False)
         await self.settle()
         await self.check(when="sold out")
         await self._is_quiet()
+        self._lets_last(start)
+        await self.revise(frozenset(), is_renamed=True, lasts=self._guard("gone").lasts)
+        await self.settle()
+        await self.check(when="renamed")
+        await self._gives_way()
         await self._calm("calm again")
         await self._is_quiet()
         self._keeps_hours_and_limits()
         assert not self.found, self.found
+
+    async def _gives_way(self) -> None:
+        """A person who puts a product back wins, unless a rule that took it insists."""
+        if "1" in self.stock and FIRST in self.people["1"]:
+            if not await self.edit("1", FIRST):
+                return
+            await self.settle()
+            assert (FIRST in self.in_shop("1")) is not any(self._guard(name).insists for name in ("gone", "few"))
 
     async def _calm(self, when: str) -> None:
         for id_ in self.stock:
@@ -395,16 +415,26 @@ class Law:
         assert len(self.shop.calls) - calls <= QUIET_RUNS
         assert self.world.runs - runs <= QUIET_RUNS
 
-    def _keeps_hours_and_limits(self) -> None:
-        """Nothing was called outside the hours of its rule, and no rule acted too often on one product."""
+    def _attempts(self) -> list[tuple[str, Any]]:
+        """Every call for an action, oldest first, with the name of the rule that it was made for."""
         query = (
             sa.select(attempts.c.started_at, attempts.c.outcome, actions.c.rules, actions.c.product, actions.c.step)
             .join(actions, actions.c.key == attempts.c.action)
             .order_by(attempts.c.id)
         )
+        rows = self._read(lambda connection: connection.execute(query).all())
+        return [(row.rules[0].rsplit("-", 1)[0], row) for row in rows]
+
+    def _lets_last(self, start: datetime) -> None:
+        """No rule took what it minds from `start` on before that had lasted."""
+        for name, row in self._attempts():
+            lasts = read_duration(self._guard(name).lasts) or timedelta(0)
+            assert row.step != Step.TAKE or row.started_at < start or row.started_at >= start + lasts, (name, row)
+
+    def _keeps_hours_and_limits(self) -> None:
+        """Nothing was called outside the hours of its rule, and no rule acted too often on one product."""
         acts: dict[tuple[str, str], list[datetime]] = defaultdict(list)
-        for row in self._read(lambda connection: connection.execute(query).all()):
-            name = row.rules[0].rsplit("-", 1)[0]
+        for name, row in self._attempts():
             assert self._is_open(name, row.started_at), row
             if row.step == Step.TAKE and row.outcome == "done":
                 acts[name, row.product].append(row.started_at)
