@@ -33,6 +33,8 @@ types: $(READY)
 docs: $(READY)
 	$(BIN)/ruff check --select D100,D101,D102,D103,D104 rules_engine benchmarks
 	$(BIN)/rules-engine check
+	$(BIN)/rules-engine test
+	$(BIN)/rules-engine test rules/library
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.run
