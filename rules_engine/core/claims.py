@@ -17,13 +17,17 @@ from .view import UNSEEN
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A rule whose condition holds wants a slot to have a value, for as long as the episode lasts."""
+    """A rule whose condition holds wants a slot to have a value, for as long as the episode lasts.
+
+    `is_repeated` says that it may come and go within the episode, as a fallback does.
+    """
 
     rule: RuleCode
     subject: SubjectRef
     wish: SlotValue
     episode: int
     is_left: bool = False
+    is_repeated: bool = False
 
 
 def claim(
@@ -50,11 +54,11 @@ def claim(
     candidates = [made for made in claims if _may_join(case, made, ended)]
     for made in candidates:
         if made.wish != case.slot.baseline:
-            case = _join(case, made, cause=cause, at=at)
+            case = _join(case, made, ended, cause=cause, at=at)
     for made in candidates:
         contested = any(hold.state.is_claim and hold.wish != made.wish for hold in case.slot.holds)
         if made.wish == case.slot.baseline and contested:
-            case = _join(case, made, cause=cause, at=at)
+            case = _join(case, made, ended, cause=cause, at=at)
     return case
 
 
@@ -62,18 +66,25 @@ def _may_join(case: SlotCase, made: Claim, ended: Sequence[Hold]) -> bool:
     who = (made.rule, made.subject)
     if any((hold.rule, hold.subject) == who and hold.state is not HoldState.OWED for hold in case.slot.open_holds):
         return False
-    earlier = [*ended, *(hold for hold in case.slot.holds if not hold.state.is_open)]
     return not any(
-        (hold.rule, hold.subject, hold.episode, hold.wish) == (*who, made.episode, made.wish)
-        and (hold.takes > 0 or hold.state is HoldState.NEVER_TAKEN)
-        for hold in earlier
+        (hold.takes > 0 and not made.is_repeated) or hold.state is HoldState.NEVER_TAKEN
+        for hold in _earlier(case, made, ended)
     )
 
 
-def _join(case: SlotCase, made: Claim, *, cause: tuple[str, ...], at: datetime) -> SlotCase:
+def _earlier(case: SlotCase, made: Claim, ended: Sequence[Hold]) -> list[Hold]:
+    """The holds of the same episode that wanted the same and have ended."""
+    wanted = (made.rule, made.subject, made.episode, made.wish)
+    holds = (*ended, *(hold for hold in case.slot.holds if not hold.state.is_open))
+    return [hold for hold in holds if (hold.rule, hold.subject, hold.episode, hold.wish) == wanted]
+
+
+def _join(case: SlotCase, made: Claim, ended: Sequence[Hold], *, cause: tuple[str, ...], at: datetime) -> SlotCase:
     ours = [hold for hold in case.slot.open_holds if hold.state in {*TOOK, HoldState.OWED}]
     already_so = case.is_certain and case.value == made.wish and (bool(ours) or made.wish == case.slot.baseline)
     is_seen = case.action is None or case.action.state is not ActionState.DONE
+    # What was taken before in this episode counts on, so that to take it again is another step.
+    takes = max((earlier.takes for earlier in _earlier(case, made, ended)), default=0)
     hold = Hold(
         rule=made.rule,
         subject=made.subject,
@@ -81,7 +92,7 @@ def _join(case: SlotCase, made: Claim, *, cause: tuple[str, ...], at: datetime) 
         episode=made.episode,
         state=(HoldState.HOLDING if is_seen else HoldState.TAKEN) if already_so else HoldState.PENDING,
         since=at,
-        takes=1 if already_so and made.wish != case.slot.baseline else 0,
+        takes=max(takes, 1) if already_so and made.wish != case.slot.baseline else takes,
         is_left=made.is_left,
         cause=cause,
         changed_at=at,

@@ -164,7 +164,7 @@ class _Turn:
         if is_wanted:
             if not has_hold:
                 self.notes.append((each.made.rule, "no category would be left"))
-            self._claim(ref, [each.made], frozenset(), ())
+            self._claim(ref, [replace(each.made, is_repeated=True)], frozenset(), ())
         elif has_hold:
             self._claim(ref, [], frozenset({each.who}), ())
 

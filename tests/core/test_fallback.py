@@ -66,6 +66,21 @@ def test_a_product_that_people_put_into_the_fallback_stays_there() -> None:
     assert in_shop(work(desk)) == {FEATURED, UNSORTED}
 
 
+def test_a_fallback_that_was_needless_for_a_while_is_taken_again_in_the_same_stretch() -> None:
+    desk = work(sold_out_in())
+    keys = []
+    for _ in range(2):
+        desk.later(hours=1).sees(category_ids=[UNSORTED, SALE])
+        assert in_shop(work(desk)) == {SALE}
+        desk.later(hours=1).sees(category_ids=[])
+        keys.append(desk.action().key)
+        assert in_shop(work(desk)) == {UNSORTED}
+    assert len(set(keys)) == 2
+    desk.sees(stock=3)
+    assert in_shop(work(desk)) == {FEATURED}
+    assert not desk.case().slots
+
+
 def test_the_fallback_is_given_back_when_the_condition_ends() -> None:
     desk = work(sold_out_in())
     assert in_shop(desk) == {UNSORTED}
