@@ -9,6 +9,7 @@ import pytest
 from engine_world import KSA, WEB, World, paths
 
 from rules_engine.core.delivery import StoreAlias
+from rules_engine.sandbox import Fault
 from rules_engine.sandbox.ecwid_catalogue import CLEARANCE, FEATURED, SHOES, TOP
 from rules_engine.sandbox.zid_catalogue import GIFTS, SUMMER
 
@@ -132,3 +133,21 @@ async def test_a_category_that_is_emptied_is_closed_also_to_whom_another_rule_to
         assert lonely not in {one for members in world.members(KSA).values() for one in members}
         await world.settle(within=2 * HOUR)
         assert lonely in world.members(KSA)[str(SUMMER)]
+
+
+async def test_a_rule_that_moves_a_product_takes_it_out_only_once_the_add_is_done(tmp_path: Path) -> None:
+    moves = sold_out("").replace("Featured}]", "Featured}, {add_to_category: Clearance}]")
+    async with World(tmp_path / "e.db", moves, only=(WEB,)) as world:
+        moved = world.web.add_product(category_ids=[FEATURED, SHOES], name="Moved", quantity=3, unlimited=False)
+        await world.settle()
+        seen: list[set[str]] = []
+
+        def after_call(_alias: StoreAlias, _request: object) -> None:
+            seen.append(categories_of(world, moved))
+
+        world.after_call = after_call
+        world.web.faults.append(Fault(status=500, path="/assignProducts", where="write"))
+        world.web.sell_out(moved)
+        await world.settle()
+        assert categories_of(world, moved) == {str(CLEARANCE), str(SHOES)}
+        assert {str(SHOES)} not in seen
