@@ -13,6 +13,7 @@ from core_builders import (
     Bench,
     adds,
     as_soon_as,
+    guarded,
     membership,
     removes,
     sees_category,
@@ -24,7 +25,7 @@ from rules_engine.core.action import ActionKind
 from rules_engine.core.condition import Truth, Word
 from rules_engine.core.holds import HoldState
 from rules_engine.core.plan import Step
-from rules_engine.core.rule import Effect, EffectKind, Mode, Rule, RuleCode
+from rules_engine.core.rule import Effect, EffectKind, Mode, Named, Rule, RuleCode
 from rules_engine.core.sighting import Sighting
 from rules_engine.core.subject import SubjectKind, category
 
@@ -183,3 +184,17 @@ def test_a_product_count_that_moves_is_no_change_of_the_category() -> None:
     desk = Bench((EMPTIES,))
     first = sees_category(desk, is_published=True, product_count=3).case
     assert sees_category(desk, is_published=True, product_count=4).case.revision == first.revision
+
+
+def test_a_category_that_is_its_own_fallback_keeps_its_products() -> None:
+    desk = Bench((guarded(EMPTIES, fallbacks=(Named("Sale"),)),))
+    sees_category(desk, is_published=False)
+    desk.sees(category_ids=[FEATURED, SALE])
+    assert not desk.actions()
+
+
+def test_a_category_is_not_emptied_while_its_fallback_is_unknown() -> None:
+    desk = Bench((guarded(EMPTIES, fallbacks=(Named("Nowhere"),)),))
+    sees_category(desk, is_published=False)
+    desk.sees(category_ids=[SALE])
+    assert not desk.actions()

@@ -191,6 +191,14 @@ def test_an_earlier_rule_that_joins_has_the_action_wait_for_its_hours() -> None:
     assert (desk.action().rules, desk.action().due_at) == (("a", "b"), NOON)
 
 
+def test_a_call_that_was_tried_already_is_tried_on_in_the_name_of_whoever_began() -> None:
+    desk = Bench((LEAVES, while_(FEW, removes("Featured"), code="b", order=1)))
+    desk.sees(stock=1)
+    desk.calls(TemporaryError("busy"))
+    desk.later(seconds=1).sees(stock=0)
+    assert (desk.action().rules, desk.action().attempts) == (("b",), 1)
+
+
 def _rules(opens: int) -> tuple[Rule, ...]:
     within = hours(opens, (opens + 7) % 24)
     return (

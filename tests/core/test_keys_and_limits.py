@@ -191,3 +191,14 @@ def test_a_moment_that_was_decided_and_waits_counts_too() -> None:
     desk.later(minutes=1).sees(brand="Acme")
     assert desk.action().key == key
     assert "lapsed" in desk.says("m")
+
+
+def test_of_two_waits_the_longer_one_is_waited_for_and_said() -> None:
+    desk = holding(guarded(LEAVES, flap_limit=1, at_most_every=timedelta(days=3)))
+    desk.later(hours=1).sees(stock=3)
+    desk.calls(Done(is_shown=True))
+    desk.later(hours=1).sees(stock=3, category_ids=[FEATURED])
+    decision = desk.later(hours=1).sees(stock=0)
+    assert "acts at most every 3 days; waits until" in desk.says()
+    assert decision.look_at is not None
+    assert decision.look_at - desk.at > timedelta(days=2)

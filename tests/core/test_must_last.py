@@ -383,3 +383,10 @@ def test_a_product_is_taken_if_and_only_if_its_last_stretch_has_lasted(sightings
         desk.later(minutes=minutes).sees(stock=stock)
         began = (began or desk.at) if stock == 0 else None
         assert bool(desk.actions()) is (began is not None and desk.at >= began + QUARTER)
+
+
+def test_a_stretch_that_nobody_looked_at_once_it_was_ripe_never_lasted() -> None:
+    desk = Bench((WAITS,))
+    desk.sees(stock=0)
+    desk.later(hours=1).sees(stock=3)
+    assert desk.says() == "its condition ended before it had lasted 15 minutes"

@@ -96,3 +96,22 @@ def test_looking_for_what_is_due_uses_the_index_of_what_waits(connection: sa.Con
     text = query.compile(connection.engine, compile_kwargs={"literal_binds": False})
     plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", (0,)).all()
     assert "ix_notices_waiting" in str(plan)
+
+
+def test_what_comes_while_a_message_is_sent_waits_for_others_from_then_on(connection: sa.Connection) -> None:
+    add(connection, notice("1"))
+    [digest] = due(connection)
+    sent_at = NOW + GATHERED_FOR + MINUTE
+    add(connection, notice("2"), now=NOW + GATHERED_FOR)
+    told.mark_sent(connection, digest, now=sent_at)
+    assert due(connection, sent_at + GATHERED_FOR - timedelta(microseconds=1)) == []
+    assert len(due(connection, sent_at + GATHERED_FOR)) == 1
+
+
+def test_what_comes_while_a_message_cannot_be_sent_is_tried_no_sooner_than_that(connection: sa.Connection) -> None:
+    add(connection, notice("1"))
+    [digest] = due(connection)
+    add(connection, notice("2"), now=NOW + MINUTE)
+    told.postpone(connection, digest, due_at=NOW + 60 * MINUTE, reason="it answered 503")
+    assert due(connection, NOW + 59 * MINUTE) == []
+    assert [one.count for one in due(connection, NOW + 60 * MINUTE)] == [2]
