@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta, tzinfo
+from itertools import count
 from typing import Any
 
-from rules_engine.core.action import ActionKey, ActionKind, Aspect, Done, SlotRef, Verdict
+from rules_engine.core.action import ActionKey, ActionKind, Aspect, Done, SlotRef, SlotValue, Verdict
 from rules_engine.core.clock import Hours
 from rules_engine.core.condition import Condition, Test, Word
 from rules_engine.core.decide import decide
@@ -14,6 +16,7 @@ from rules_engine.core.delivery import EventType, StoreAlias
 from rules_engine.core.directory import CategoryEntry, Directory
 from rules_engine.core.holds import Hold
 from rules_engine.core.moments import Moment
+from rules_engine.core.order import Order, OrderKind
 from rules_engine.core.outcome import answered, attempted
 from rules_engine.core.plan import ActionState, Case, Episode, EpisodeKey, PlannedAction
 from rules_engine.core.problem import Place
@@ -142,6 +145,8 @@ class Bench:
     moments: tuple[Moment, ...] = ()
     fields: dict[str, dict[str, Any]] = field(default_factory=dict)
     last: Decision | None = None
+    is_stopped: bool = False
+    orders: Iterator[int] = field(default_factory=lambda: count(1))
 
     def later(self, **by: float) -> Bench:
         """Let time go by."""
@@ -160,6 +165,7 @@ class Bench:
             lag=LAG,
             stretches=self.stretches,
             moments=self.moments,
+            is_stopped=self.is_stopped,
         )
 
     def case(self, id_: str = "p1") -> Case:
@@ -187,6 +193,27 @@ class Bench:
     def finds_gone(self, id_: str = "p1") -> Decision:
         """Decide on a product that a read did not find."""
         return self.decides(Sighting(product(id_), self.at, is_gone=True))
+
+    def told(
+        self,
+        kind: OrderKind,
+        rule: str = "a",
+        slot: SlotRef | None = None,
+        *,
+        wish: SlotValue = None,
+        expects: SlotValue = None,
+    ) -> Bench:
+        """Give an order about the product: it is carried out at the next look."""
+        ref = product("p1")
+        case = self.memory.cases[ref]
+        order = Order(next(self.orders), kind, RuleCode(rule), slot, self.at, "a person said so", wish, expects)
+        self.memory.cases[ref] = replace(case, orders=(*case.orders, order))
+        return self
+
+    def came(self) -> str:
+        """What came of the newest order, at the last decision."""
+        assert self.last is not None
+        return self.last.case.orders[-1].outcome
 
     def decides(self, sighting: Sighting) -> Decision:
         """Decide, and remember what came of it."""

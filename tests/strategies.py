@@ -28,6 +28,7 @@ from rules_engine.core.condition import (
 from rules_engine.core.delivery import EventType, StoreAlias
 from rules_engine.core.holds import Hold, HoldState, Slot
 from rules_engine.core.plan import ActionState, Case, Episode, PlannedAction, Step
+from rules_engine.core.question import QuestionId
 from rules_engine.core.rule import RuleCode
 from rules_engine.core.subject import ProductId, Snapshot, SubjectKind, SubjectRef, category
 
@@ -67,6 +68,8 @@ def holds(product: SubjectRef, states: list[HoldState] | None = None) -> st.Sear
         reason=st.one_of(st.just(""), words),
         cause=causes,
         changed_at=st.none() | times,
+        is_ordered=st.booleans(),
+        stood=st.one_of(st.just(""), words),
         id=st.none(),
     )
 
@@ -91,6 +94,9 @@ def planned_actions(product: SubjectRef) -> st.SearchStrategy[PlannedAction]:
         reason=st.one_of(st.just(""), words),
         caused_by=causes,
         is_whole=st.booleans(),
+        admitted_at=st.none() | times,
+        called_at=st.none() | times,
+        question=st.none() | words.map(QuestionId),
     )
 
 

@@ -129,12 +129,14 @@ class Reading:
     """What a read showed: `snapshots`, what the shop says does not exist (`missing`), and the `more` requests to go on.
 
     `missing` holds only subjects that were asked for by id. The answer to a read of all categories or all products is
-    complete when `more` is empty.
+    complete when `more` is empty. `total` is how many products the shop says that such a list has, None where it does
+    not say.
     """
 
     snapshots: tuple[Snapshot, ...] = ()
     missing: tuple[SubjectRef, ...] = ()
     more: tuple[Request, ...] = ()
+    total: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
 from .action import ActionKey, ActionKind, Aspect, SlotRef, SlotValue
@@ -20,8 +20,15 @@ NAMESPACE = UUID("6f0f3a52-6d1c-5a0e-9a43-4b7d1f0c2e11")
 
 OUT_OF_HOURS = "waits for the hours in which its rule may act"
 """The reason of an action that was tried before and is out of its rule's hours now."""
+STOPPED = "everything is paused"
+"""The reason of what is not called because a person stopped everything."""
+STOPPED_FOR = timedelta(hours=1)
+"""An undoing that is stopped is looked at again after this; that everything is resumed brings it back sooner."""
 
-_NOT_CALLED = frozenset({ActionState.PENDING, ActionState.WAITING})
+_NOT_CALLED = frozenset({ActionState.PENDING, ActionState.HELD, ActionState.WAITING})
+_ONLY_DECIDED = frozenset({ActionState.PENDING, ActionState.HELD})
+ONCE = frozenset({Step.MOMENT, Step.UNDO})
+"""The steps that no hold stands behind: what they make is what people would have made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +48,13 @@ class Aim:
 def wanted(slot: Slot, order: Mapping[RuleCode, int], live: frozenset[RuleCode] | None = None) -> Aim | None:
     """The first holder's wish in rule order, else the baseline where it is owed, else nothing.
 
-    Of several that are owed something, a rule that may act (`live`) comes first.
+    Of several that are owed something, what a person ordered comes first, then a rule that may act (`live`).
     """
     claims = sorted((h for h in slot.holds if h.state.is_claim), key=lambda h: _rank(h, order))
     if claims:
         return Aim(claims[0].wish, claims[0])
     debts = (h for h in slot.holds if h.state is HoldState.OWED)
-    owed = sorted(debts, key=lambda h: (live is not None and h.rule not in live, _rank(h, order)))
+    owed = sorted(debts, key=lambda h: (not h.is_ordered, live is not None and h.rule not in live, _rank(h, order)))
     return Aim(slot.baseline, None, owed[0]) if owed else None
 
 
@@ -58,7 +65,8 @@ def _rank(hold: Hold, order: Mapping[RuleCode, int]) -> tuple[int, str]:
 def aim(case: SlotCase, bounds: Bounds) -> SlotCase:
     """The one open action that makes the slot what it should be, or none; due within the hours of its rule.
 
-    Rules that are not live may neither take nor give back.
+    Rules that are not live may neither take nor give back, except for what a person ordered; and nothing is done
+    while a person has stopped everything.
     """
     return _in_hours(_aimed(case, bounds), bounds)
 
@@ -67,11 +75,11 @@ def _aimed(case: SlotCase, bounds: Bounds) -> SlotCase:
     at, live = bounds.at, bounds.live
     goal = wanted(case.slot, bounds.order, live)
     if goal is None:
-        unwanted = case.action is not None and case.action.step is not Step.MOMENT
+        unwanted = case.action is not None and case.action.step not in ONCE
         return case.close(*_given_up_as(case.action), at=at) if unwanted else _retargeted(case)
     if case.value is not UNSEEN and case.action is not None:
         first = _overtaken_by(case.action, goal)
-        if not _serves(case.action, goal, live, is_certain=case.is_certain):
+        if not _serves(case.action, goal, bounds, is_certain=case.is_certain):
             case = _called_off(case, case.action, at=at)
         elif first is not None:
             case = case.close(ActionState.CANCELLED, f"{first} comes first in rule order, and does it", at=at)
@@ -84,9 +92,10 @@ def _aimed(case: SlotCase, bounds: Bounds) -> SlotCase:
             case = case.close(ActionState.CANCELLED, "it is so already", at=at)
         return case
     speaker = goal.speaker
-    if speaker is None or speaker.rule not in live:
+    if speaker is None or not bounds.may_speak(speaker):
         is_stopped = case.action is not None and case.action.state in _NOT_CALLED
-        return case.close(ActionState.CANCELLED, "its rule may not act now", at=at) if is_stopped else case
+        reason = STOPPED if bounds.is_stopped else "its rule may not act now"
+        return case.close(ActionState.CANCELLED, reason, at=at) if is_stopped else case
     if case.action is not None:
         return _retargeted(case)
     return _start(case, goal, speaker, bounds)
@@ -97,10 +106,14 @@ def _in_hours(case: SlotCase, bounds: Bounds) -> SlotCase:
     action = case.action
     if action is None or action.state not in _NOT_CALLED:
         return case
+    if action.step is Step.UNDO:
+        return replace(case, action=_unless_stopped(action, bounds))
     goal = wanted(case.slot, bounds.order, bounds.live)
     speaker = goal.speaker if goal is not None else None
     opening = bounds.opening(speaker.rule if speaker is not None else action.rules[0])
-    if action.state is ActionState.PENDING:
+    if speaker is not None and speaker.is_ordered:
+        opening = None
+    if action.state in _ONLY_DECIDED:
         return replace(case, action=replace(action, due_at=opening))
     is_ours = action.reason == OUT_OF_HOURS
     if opening is not None and (is_ours or action.due_at is None or action.due_at < opening):
@@ -110,25 +123,33 @@ def _in_hours(case: SlotCase, bounds: Bounds) -> SlotCase:
     return case
 
 
+def _unless_stopped(action: PlannedAction, bounds: Bounds) -> PlannedAction:
+    """The undoing, which a person ordered: no hours hold it back, only that a person stopped everything."""
+    if bounds.is_stopped:
+        return replace(action, due_at=bounds.at + STOPPED_FOR, reason=STOPPED)
+    return replace(action, due_at=None, reason="") if action.reason == STOPPED else action
+
+
 def _given_up_as(action: PlannedAction | None) -> tuple[ActionState, str]:
     if action is not None and action.state is ActionState.DONE:
         return ActionState.CANCELLED, "done, and since then something else is wanted"
     return ActionState.CANCELLED, "no longer wanted"
 
 
-def _serves(action: PlannedAction, goal: Aim, live: frozenset[RuleCode], *, is_certain: bool) -> bool:
+def _serves(action: PlannedAction, goal: Aim, bounds: Bounds, *, is_certain: bool) -> bool:
     """Whether the open action does what is wanted now, in the name of what wants it."""
     if action.wish != goal.wish:
         return False
     if action.state not in _NOT_CALLED or not is_certain:
         return True
-    is_other_step = action.step is not Step.MOMENT and (action.step is Step.TAKE) is (goal.holder is None)
-    return not is_other_step and (action.attempts > 0 or action.rules[0] in live)
+    is_other_step = action.step not in ONCE and (action.step is Step.TAKE) is (goal.holder is None)
+    is_ordered = goal.speaker is not None and goal.speaker.is_ordered
+    return not is_other_step and (action.attempts > 0 or is_ordered or action.rules[0] in bounds.live)
 
 
 def _overtaken_by(action: PlannedAction, goal: Aim) -> RuleCode | None:
     """The rule that does it now instead of the one that only decided to: by its own hours, and counted as its own."""
-    if goal.speaker is None or action.state is not ActionState.PENDING or action.step is Step.MOMENT:
+    if goal.speaker is None or action.state not in _ONLY_DECIDED or action.step in ONCE:
         return None
     is_other = (goal.speaker.rule, goal.speaker.subject) != (action.rules[0], action.about)
     return goal.speaker.rule if is_other else None
@@ -212,8 +233,17 @@ def _start(case: SlotCase, goal: Aim, speaker: Hold, bounds: Bounds) -> SlotCase
         attempts=1 if was_tried else 0,
         caused_by=bounds.caused_by,
     )
-    text = when_due(deed(kind, case.called, target), speaker.rule, bounds)
-    return replace(case, action=action).note(speaker.rule, f"gives back: {text}" if step is Step.GIVE_BACK else text)
+    text = deed(kind, case.called, target)
+    text = text if speaker.is_ordered else when_due(text, speaker.rule, bounds)
+    if step is Step.GIVE_BACK:
+        text = f"gives back: {text}{_what_is_lost(speaker, bounds)}"
+    return replace(case, action=action).note(speaker.rule, text)
+
+
+def _what_is_lost(hold: Hold, bounds: Bounds) -> str:
+    """Where the product stood before, which the shop does not restore; the end of a sentence."""
+    is_lost = bool(hold.stood and bounds.loses)
+    return f"; it stood {hold.stood}, and the shop does not restore {bounds.loses}" if is_lost else ""
 
 
 def when_due(text: str, rule: RuleCode, bounds: Bounds) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from .action import ActionKey, SlotRef
 from .clock import say_duration, say_time
+from .holds import Hold
 from .plan import PlannedAction
 from .rule import NO_GUARDS, Guards, RuleCode
 from .subject import SubjectRef
@@ -40,7 +41,8 @@ class Bounds:
     `live` are the rules that may act at all: not those that are paused, watch, or are gone from the rulebook. `acts`
     are the times at which each rule lately acted on this product. `dead` are the keys of dead letters, which are not
     tried again unless a person says so. `fallbacks` are the slots, with whoever wants them, that are wanted only
-    because no category would be left.
+    because no category would be left. `is_stopped` says that a person stopped everything. `loses` says in words
+    what the shop does not restore when something is given back.
     """
 
     store: str
@@ -53,6 +55,12 @@ class Bounds:
     dead: frozenset[ActionKey] = frozenset()
     caused_by: tuple[str, ...] = ()
     fallbacks: frozenset[tuple[SlotRef, Who]] = frozenset()
+    is_stopped: bool = False
+    loses: str = ""
+
+    def may_speak(self, hold: Hold) -> bool:
+        """Whether something may be done in the name of a hold: its rule may act, or a person ordered it."""
+        return not self.is_stopped and (hold.rule in self.live or hold.is_ordered)
 
     def opening(self, rule: RuleCode) -> datetime | None:
         """When the rule's hours let it act next (aware UTC), or None when they let it now."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
+from uuid import NAMESPACE_OID, uuid5
 
 from .problem import Place
 from .rule import Rule, Rulebook, RuleCode
@@ -65,6 +66,11 @@ def changes_between(old: Rulebook, new: Rulebook) -> Changes:
     )
 
 
+def fingerprint(rule: Rule) -> str:
+    """What tells whether a rule still means what it meant, however it is called and wherever it stands."""
+    return str(uuid5(NAMESPACE_OID, repr(sorted(_meaning(rule).items()))))
+
+
 def _meaning(rule: Rule) -> dict[str, Any]:
     """What a rule says, without what it is called and where it stands."""
     found = {each.name: _without_places(getattr(rule, each.name)) for each in fields(rule)}
@@ -75,6 +81,8 @@ def _without_places(value: Any) -> Any:
     """A value whose parts are equal when they mean the same, wherever in the files they stand."""
     if isinstance(value, Place):
         return None
+    if isinstance(value, frozenset):
+        return tuple(sorted(value))  # a set has no order of its own, and would not read alike in another process
     if isinstance(value, tuple | list):
         return tuple(_without_places(each) for each in value)
     if isinstance(value, Mapping):

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from .action import SlotValue
+from .action import Aspect, SlotValue
+from .directory import Directory
 from .holds import Hold, HoldState
 from .observe import TOOK, SlotCase, moved, settle_debt
 from .plan import ActionState
@@ -50,7 +51,7 @@ def claim(
         made = wishes.get((hold.rule, hold.subject))
         ends = (hold.rule, hold.subject) in let_go or (made is not None and made.wish != hold.wish)
         if hold.state.is_open and ends:
-            case = _release(case, place, is_fresh=is_fresh, at=at)
+            case = released(case, place, is_fresh=is_fresh, at=at)
     candidates = [made for made in claims if _may_join(case, made, ended)]
     for made in candidates:
         if made.wish != case.slot.baseline:
@@ -63,13 +64,18 @@ def claim(
 
 
 def _may_join(case: SlotCase, made: Claim, ended: Sequence[Hold]) -> bool:
-    who = (made.rule, made.subject)
-    if any((hold.rule, hold.subject) == who and hold.state is not HoldState.OWED for hold in case.slot.open_holds):
+    ours = [hold for hold in case.slot.open_holds if (hold.rule, hold.subject) == (made.rule, made.subject)]
+    if any(hold.state is not HoldState.OWED or _is_undone(hold, made) for hold in ours):
         return False
     return not any(
-        (hold.takes > 0 and not made.is_repeated) or hold.state is HoldState.NEVER_TAKEN
+        (hold.takes > 0 and not made.is_repeated) or hold.state is HoldState.NEVER_TAKEN or hold.is_ordered
         for hold in _earlier(case, made, ended)
     )
+
+
+def _is_undone(hold: Hold, made: Claim) -> bool:
+    """Whether a person ordered what the rule took in this very stretch to be given back: it takes it no more."""
+    return hold.is_ordered and hold.episode == made.episode
 
 
 def _earlier(case: SlotCase, made: Claim, ended: Sequence[Hold]) -> list[Hold]:
@@ -103,7 +109,22 @@ def _join(case: SlotCase, made: Claim, ended: Sequence[Hold], *, cause: tuple[st
     return replace(case, slot=replace(case.slot, holds=(*case.slot.holds, hold)))
 
 
-def _release(case: SlotCase, place: int, *, is_fresh: bool, at: datetime) -> SlotCase:
+def with_standing(case: SlotCase, directory: Directory) -> SlotCase:
+    """With where the product stood in the category, on holds that are to take it out: afterwards nobody can tell."""
+    ref = case.slot.ref
+    if ref.aspect is not Aspect.MEMBERSHIP or case.slot.baseline is not True:
+        return case
+    told = next((hold.stood for hold in case.slot.holds if hold.stood), "")
+    stood = told or directory.standing(ref.target, ref.product)
+    return case.with_holds(
+        lambda hold: (
+            replace(hold, stood=stood) if hold.id is None and not hold.stood and hold.wish is False and stood else hold
+        )
+    )
+
+
+def released(case: SlotCase, place: int, *, is_fresh: bool, at: datetime) -> SlotCase:
+    """The slot once the hold at this place has nothing to say any more: it is owed, or it has ended."""
     hold = case.slot.holds[place]
     ended = _released(case, hold, is_fresh=is_fresh, at=at)
     holds = (*case.slot.holds[:place], ended, *case.slot.holds[place + 1 :])

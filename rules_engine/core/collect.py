@@ -112,7 +112,7 @@ class _Collector:
         return any(
             action.step is Step.MOMENT
             and (action.rules[0], action.about) == who
-            and action.state is ActionState.PENDING
+            and action.state in {ActionState.PENDING, ActionState.HELD}
             for action in self._scene.open_actions()
         )
 
@@ -157,7 +157,12 @@ class _Collector:
         return wishes, own
 
     def _fallback_of(self, rule: Rule) -> tuple[SlotRef, ...] | Unresolved:
+        """The slots of the rule's fallback; or why it waits: that, or what it never leaves, means nothing here."""
         found: list[SlotRef] = []
+        for floor in rule.guards.floors:
+            named = self._scene.context.directory.category(floor.target)
+            if isinstance(named, Unresolved):
+                return named
         for target in rule.guards.fallbacks:
             id_ = self._scene.context.directory.category(target)
             if isinstance(id_, Unresolved):

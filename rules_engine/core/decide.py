@@ -13,6 +13,7 @@ from .judge import Judged, judge_rules
 from .moments import Moment
 from .notices import notices_of
 from .observe import moved
+from .orders import given_up_as_gone
 from .plan import ActionState, Case, Trace
 from .sighting import Context, Decision, Sighting, document_of
 from .subject import Snapshot, SubjectKind
@@ -26,10 +27,16 @@ def decide(case: Case, sighting: Sighting, context: Context) -> Decision:
     if _is_late(case, sighting):
         return Decision(case, is_late=True)
     if sighting.snapshot is None and (case.snapshot is None or case.is_gone):
+        if case.is_gone:
+            case = replace(case, orders=given_up_as_gone(case.orders, _no_longer(case)))
         return Decision(case)  # what is gone comes back by being seen, not by being remembered
     if sighting.ref.kind is SubjectKind.PRODUCT:
         return decide_product(case, sighting, context)
     return _decide_category(case, sighting, context)
+
+
+def _no_longer(case: Case) -> str:
+    return f"the {case.ref.kind} no longer exists"
 
 
 def _is_late(case: Case, sighting: Sighting) -> bool:
@@ -41,7 +48,7 @@ def _is_late(case: Case, sighting: Sighting) -> bool:
 
 def _decide_gone(case: Case, sighting: Sighting, context: Context) -> Decision:
     """The subject no longer exists: its holds and actions end as gone, and nothing is called."""
-    reason = f"the {sighting.ref.kind} no longer exists"
+    reason = _no_longer(case)
     slots = {ref: replace(slot, holds=_all_gone(slot.holds, reason, sighting.at)) for ref, slot in case.slots.items()}
     actions = {
         key: replace(action, state=ActionState.GONE, reason=reason, due_at=None) if action.state.is_open else action
@@ -64,6 +71,7 @@ def _decide_gone(case: Case, sighting: Sighting, context: Context) -> Decision:
         for rule in sorted(holders, key=lambda code: context.order.get(code, 0))
     )
     done = replace(case, is_gone=True, slots=slots, actions=actions, episodes=episodes, seen_at=sighting.at)
+    done = replace(done, orders=given_up_as_gone(case.orders, reason))
     if case.snapshot is None or case.is_gone:
         return Decision(done, traces)
     heard = _judge_deletion(case, case.snapshot, sighting, context)
@@ -85,6 +93,7 @@ def _judge_deletion(case: Case, snapshot: Snapshot, sighting: Sighting, context:
         ref=case.ref,
         episodes=case.episodes,
         at=sighting.at,
+        is_learning=sighting.is_learning,
     )
 
 
@@ -105,6 +114,7 @@ def _decide_category(case: Case, sighting: Sighting, context: Context) -> Decisi
         ref=case.ref,
         episodes=case.episodes,
         at=sighting.at,
+        is_learning=sighting.is_learning,
     )
     changed = is_changed(before.fields if before else None, now.fields)
     revision = case.revision + 1 if changed else case.revision

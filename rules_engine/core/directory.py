@@ -32,11 +32,15 @@ class Unresolved:
 
 @dataclass(frozen=True, slots=True)
 class CategoryEntry:
-    """A category as the directory lists it; `names` holds every language's, the preferred one first."""
+    """A category as the directory lists it; `names` holds every language's, the preferred one first.
+
+    `member_ids` are its products in the shop's order when it was last read, empty where no read shows them.
+    """
 
     id: str
     names: tuple[str, ...]
     parent_id: str | None = None
+    member_ids: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,9 @@ class Directory:
     names: Names = field(default_factory=Names)
     gone: frozenset[str] = frozenset()
     brands_are_names: bool = False
+    # Every product of a page asks for the same few names: what was found for one is kept for the others.
+    _found: dict[str, list[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _named: dict[str, tuple[str, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def from_snapshots(
@@ -63,7 +70,8 @@ class Directory:
             preferred = snapshot.fields.get("name")
             ordered = dict.fromkeys(name for name in ([preferred, *known]) if name)
             parent = snapshot.fields.get("parent_id")
-            entries[snapshot.ref.id] = CategoryEntry(snapshot.ref.id, tuple(ordered), parent)
+            members = tuple(snapshot.fields.get("member_ids") or ())
+            entries[snapshot.ref.id] = CategoryEntry(snapshot.ref.id, tuple(ordered), parent, members)
         return cls(entries, names, frozenset(gone), brands_are_names)
 
     def category(self, target: Named | Identified) -> str | Unresolved:
@@ -120,11 +128,18 @@ class Directory:
         ids = (*reversed(self.ancestors(id_)), id_)
         return " / ".join(self.categories[part].names[0] if part in self.categories else part for part in ids)
 
+    def standing(self, id_: str, product: str) -> str:
+        """Where a product stands among those of a category, such as `4 of 20`; empty where nobody knows."""
+        members = self.categories[id_].member_ids if id_ in self.categories else ()
+        return f"{members.index(product) + 1} of {len(members)}" if product in members else ""
+
     def category_names(self, id_: str) -> tuple[str, ...]:
         """Every known name of a category, the preferred one first."""
-        named = tuple(name for name, known in self.names.categories.items() if known == id_)
-        entry = self.categories.get(id_)
-        return tuple(dict.fromkeys((*(entry.names if entry else ()), *named)))
+        if id_ not in self._named:
+            given = (name for name, known in self.names.categories.items() if known == id_)
+            entry = self.categories.get(id_)
+            self._named[id_] = tuple(dict.fromkeys((*(entry.names if entry else ()), *given)))
+        return self._named[id_]
 
     def brand_name(self, id_: str) -> str | None:
         """The name that stores.yaml gives to a brand."""
@@ -132,6 +147,11 @@ class Directory:
 
     def _called(self, name: str) -> list[str]:
         """The ids of the categories that have this name or path; a name of stores.yaml comes before the shop's own."""
+        if name not in self._found:
+            self._found[name] = self._find(name)
+        return self._found[name]
+
+    def _find(self, name: str) -> list[str]:
         wanted = fold(name)
         for known, id_ in self.names.categories.items():
             if fold(known) == wanted:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from .action import Aspect, SlotRef
-from .aim import wanted
+from .aim import ONCE, wanted
 from .bounds import Bounds, Who
 from .collect import Fallback, Wants
 from .holds import Hold, HoldState
@@ -73,7 +73,7 @@ def without_needless(each: Fallback, slot_case: SlotCase, *, at: datetime) -> Sl
     action = slot_case.action
     if action is None or (action.step, action.rules[0], action.about, action.wish) != (Step.MOMENT, *each.who, True):
         return slot_case
-    if action.state is not ActionState.PENDING:
+    if action.state not in {ActionState.PENDING, ActionState.HELD}:
         return slot_case
     return slot_case.close(ActionState.CANCELLED, "another category is left", at=at)
 
@@ -95,7 +95,7 @@ def _will_be_in(slot_case: SlotCase, own: frozenset[Who], bounds: Bounds, *, is_
     goal = wanted(replace(slot_case.slot, holds=_others(slot_case, own)), bounds.order, bounds.live)
     action = slot_case.action
     if goal is None or goal.holder is None:
-        moment = action if action is not None and action.step is Step.MOMENT else None
+        moment = action if action is not None and action.step in ONCE else None
         is_own = moment is not None and (moment.rules[0], moment.about) in own
         return bool(moment.wish) if moment is not None and not is_own else is_in
     leader = goal.holder

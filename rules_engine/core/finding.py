@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from .words import Truth
 
@@ -41,3 +42,15 @@ class Finding:
     kind: Kind = Kind.FIELD
     name: str = ""
     lead: str = ""
+
+    def plain(self) -> dict[str, Any]:
+        """The finding as plain values, its parts too: what a trace keeps of it."""
+        return {
+            "path": self.path,
+            "truth": self.truth,
+            "text": self.text,
+            "parts": tuple(part.plain() for part in self.parts),
+            "kind": self.kind,
+            "name": self.name,
+            "lead": self.lead,
+        }

@@ -54,7 +54,9 @@ class Hold:
 
     `episode` counts the stretches of this rule and subject from 1; `takes` counts how often this hold took the slot.
     `is_left` marks a hold of a rule that gives nothing back. `cause` names what made the rule take it (deliveries, a
-    look). `id` is None until stored.
+    look). `is_ordered` says that a person ordered it to end: what is owed is given back even while its rule is paused
+    or gone, and the rule takes the slot no more in this stretch. `stood` is where the product stood in the category
+    before, as a sentence can say it (`4 of 20`), empty where nobody knows. `id` is None until stored.
     """
 
     rule: RuleCode
@@ -68,6 +70,8 @@ class Hold:
     reason: str = ""
     cause: tuple[str, ...] = ()
     changed_at: datetime | None = None
+    is_ordered: bool = False
+    stood: str = ""
     id: int | None = None
 
 

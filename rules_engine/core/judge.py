@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from .action import Aspect, SlotRef, SlotValue
@@ -101,7 +101,7 @@ class Judged:
         if self.rule.mode is Mode.WATCH:
             says.append("it only watches: nothing is called")
         text = "; ".join(says)
-        return Trace(self.rule.code, subject, at, self.finding.truth, text, asdict(self.finding), caused_by)
+        return Trace(self.rule.code, subject, at, self.finding.truth, text, self.finding.plain(), caused_by)
 
     def _turn(self) -> str:
         """What became of the rule's moment or stretch at this sighting, in words; empty where nothing did."""
@@ -126,13 +126,15 @@ def judge_rules(
     ref: SubjectRef,
     episodes: Mapping[EpisodeKey, Episode],
     at: datetime,
+    is_learning: bool = False,
 ) -> list[Judged]:
-    """How every rule that is not paused stands for the subject of the document."""
-    return [
+    """How every rule that is not paused stands for the subject of the document. While learning, nothing is a moment."""
+    judged = (
         _judge_rule(rule, document, before_at or at, episodes.get((rule.code, ref)), at)
         for rule in rules
         if rule.mode is not Mode.PAUSED
-    ]
+    )
+    return [replace(each, is_moment=False) if is_learning else each for each in judged]
 
 
 def _judge_rule(rule: Rule, document: Document, before_at: datetime, episode: Episode | None, at: datetime) -> Judged:
@@ -230,8 +232,8 @@ def unknown_name(rule: Rule, directory: Directory) -> str:
         found = _effect_wishes(effect, ProductId(""), (), directory)
         if isinstance(found, Unresolved):
             return found.reason
-    for target in rule.guards.fallbacks:
-        fallback = directory.category(target)
-        if isinstance(fallback, Unresolved):
-            return fallback.reason
+    for target in (*rule.guards.fallbacks, *(floor.target for floor in rule.guards.floors)):
+        named = directory.category(target)
+        if isinstance(named, Unresolved):
+            return named.reason
     return ""

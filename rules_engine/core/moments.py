@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from .action import ActionKey, SlotRef, SlotValue
-from .aim import action_key, call_for, deed, wanted, when_due
+from .aim import STOPPED, action_key, call_for, deed, wanted, when_due
 from .bounds import Bounds
 from .condition import Truth
 from .judge import Judged
@@ -76,16 +75,18 @@ def make_moment(case: SlotCase, wanting: MomentWish, bounds: Bounds, *, known: f
     return replace(case, action=action).note(rule, when_due(deed(kind, case.called, target), rule, bounds))
 
 
-def lapse(case: SlotCase, judged: Sequence[Judged], *, live: frozenset[RuleCode], at: datetime) -> SlotCase:
+def lapse(case: SlotCase, judged: Sequence[Judged], bounds: Bounds) -> SlotCase:
     """A moment that had to wait is judged again: if its state parts no longer hold, it lapses and says so."""
     action = case.action
     if action is None or action.step is not Step.MOMENT:
         return case
-    if action.state not in {ActionState.PENDING, ActionState.WAITING}:
+    if action.state not in {ActionState.PENDING, ActionState.HELD, ActionState.WAITING}:
         return case
     rule = action.rules[0]
-    if rule not in live:
-        return case.close(ActionState.CANCELLED, "lapsed: the rule no longer runs", at=at)
+    at = bounds.at
+    if rule not in bounds.live:
+        reason = f"lapsed: {STOPPED}" if bounds.is_stopped else "lapsed: the rule no longer runs"
+        return case.close(ActionState.CANCELLED, reason, at=at)
     standing = next((each for each in judged if each.rule.code == rule), None)
     if standing is not None and standing.stands is Truth.UNMET:
         reason = "lapsed: what it waited for no longer holds"

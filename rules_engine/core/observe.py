@@ -16,6 +16,8 @@ from .view import UNSEEN, Unseen
 OURS = frozenset({HoldState.SENT, HoldState.TAKEN, HoldState.HOLDING, HoldState.OWED})
 """States in which what the slot shows may be our doing."""
 TOOK = frozenset({HoldState.TAKEN, HoldState.HOLDING})
+_TRIED = frozenset({ActionState.SENT, ActionState.WAITING, ActionState.HELD})
+"""States of an action that was called for, when nobody knows what came of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class SlotCase:
 
     def with_holds(self, change: Callable[[Hold], Hold]) -> SlotCase:
         """With every open hold changed."""
+        if not self.slot.holds:
+            return self
         holds = tuple(change(hold) if hold.state.is_open else hold for hold in self.slot.holds)
         return replace(self, slot=replace(self.slot, holds=holds))
 
@@ -126,7 +130,7 @@ def _is_ours(hold: Hold, slot: Slot, value: SlotValue) -> bool:
 def _resend_unknown(case: SlotCase) -> SlotCase:
     """A sent action whose outcome nobody can read is sent again: calls are idempotent by state."""
     action = case.action
-    if action is None or action.attempts == 0 or action.state not in {ActionState.SENT, ActionState.WAITING}:
+    if action is None or action.attempts == 0 or action.state not in _TRIED:
         return case
     if action.state is ActionState.SENT:
         action = replace(action, state=ActionState.WAITING, due_at=None)

@@ -18,7 +18,9 @@ from .view import with_slots
 
 def attempted(case: Case, key: ActionKey, *, at: datetime) -> Case:
     """The case once an attempt is written, before the call: from now on it may be our doing."""
-    action = replace(case.actions[key], state=ActionState.SENT, attempts=case.actions[key].attempts + 1, due_at=None)
+    planned = case.actions[key]
+
+    action = replace(planned, state=ActionState.SENT, attempts=planned.attempts + 1, due_at=None, called_at=at)
     slot_case = _slot_case(case, action)
     if action.step is Step.TAKE:
         slot_case = slot_case.with_holds(

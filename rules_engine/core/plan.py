@@ -11,6 +11,8 @@ from typing import Any
 from .action import ActionKey, ActionKind, SlotRef, SlotValue
 from .condition import Truth
 from .holds import Hold, Slot
+from .order import Order
+from .question import QuestionId
 from .rule import RuleCode
 from .subject import Snapshot, SubjectRef
 
@@ -21,13 +23,17 @@ class Step(StrEnum):
     TAKE = "take"
     GIVE_BACK = "give back"
     MOMENT = "moment"
+    UNDO = "undo"
+    """What a moment did is taken back, because a person said so."""
 
 
 class ActionState(StrEnum):
-    """Where an action stands. The first four are open; the others have ended."""
+    """Where an action stands. The first five are open; the others have ended."""
 
     PENDING = "pending"
     """Decided, not attempted yet."""
+    HELD = "held back"
+    """Decided, and kept from being sent: it waits for the answer to a question, or for a category to fill again."""
     SENT = "sent"
     """An attempt was written; its outcome is unknown until a read or the answer tells."""
     WAITING = "waiting"
@@ -49,7 +55,7 @@ class ActionState(StrEnum):
         return self in _OPEN
 
 
-_OPEN = frozenset({ActionState.PENDING, ActionState.SENT, ActionState.WAITING, ActionState.DONE})
+_OPEN = frozenset({ActionState.PENDING, ActionState.HELD, ActionState.SENT, ActionState.WAITING, ActionState.DONE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,8 @@ class PlannedAction:
 
     `target` is what the shop is called with: the category's id, or the brand's. `rules` are the rules that want it,
     the first being the one that it is done for. `attempts` counts calls. `about` is the subject of that rule.
+    `admitted_at` is when the limits of that rule let it be sent, `called_at` when it was last called for; `question` is
+    what it waits for while it is held back, or what was answered with yes.
     """
 
     key: ActionKey
@@ -76,6 +84,9 @@ class PlannedAction:
     reason: str = ""
     caused_by: tuple[str, ...] = ()
     is_whole: bool = False
+    admitted_at: datetime | None = None
+    called_at: datetime | None = None
+    question: QuestionId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +143,8 @@ class Case:
     `seen_at` is when it was last looked at; where the shop cannot be read, also from memory. `slots`, `actions` and
     `recent_takes` (when each rule lately took this product or had a moment with it, once for each turn) are empty for a
     category. A slot is there while it has open holds; `ended` keeps the holds that ended in a stretch which still runs,
-    so that a rule does not take twice in one stretch.
+    so that a rule does not take twice in one stretch. `orders` are what people told us to do with it: those that are
+    not carried out yet, and after deciding those that were just now, each with what came of it.
     """
 
     ref: SubjectRef
@@ -145,3 +157,4 @@ class Case:
     actions: Mapping[ActionKey, PlannedAction] = field(default_factory=dict)
     recent_takes: Mapping[RuleCode, tuple[datetime, ...]] = field(default_factory=dict)
     ended: Mapping[SlotRef, tuple[Hold, ...]] = field(default_factory=dict)
+    orders: tuple[Order, ...] = ()

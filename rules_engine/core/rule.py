@@ -120,6 +120,34 @@ FLAP_LIMIT = 3
 """So many times within 24 hours a rule takes one product, unless it says otherwise."""
 
 
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """On how many products a rule may act within a rolling hour or day in one store; taking and giving back apart.
+
+    `amount` is a number of products, or with `is_percent` a share of those that the last complete sweep found.
+    """
+
+    amount: int
+    per: timedelta
+    is_percent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """A category that a rule never leaves with `fewer_than` products (`never_leave`)."""
+
+    fewer_than: int
+    target: Named | Identified
+    place: Place | None = field(default=None, compare=False)
+
+
+ASK_TO_EMPTY_OVER = 100
+"""A rule that empties categories asks before it takes more products than this, whatever it says itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Guards:
     """What holds a rule back, and what it does besides, as far as one product tells.
@@ -128,7 +156,8 @@ class Guards:
     time between two times that the rule acts on one product. `flap_limit` is how often it takes one product within 24
     hours. `insists` takes again what a person put back. `hours` say when the rule may act, both ways. `fallbacks` are
     the categories to which a product is added when the rule would leave it without any; `fallback_places` says where
-    each of them stands.
+    each of them stands. `limits`, `floors` and `ask_over` are judged over all products of a store together: a breach of
+    a limit, or more than `ask_over` products within an hour, becomes a question; what is beyond a floor waits.
     """
 
     must_last: timedelta | None = None
@@ -138,6 +167,19 @@ class Guards:
     hours: Hours | None = None
     fallbacks: tuple[Named | Identified, ...] = ()
     fallback_places: tuple[Place, ...] = field(default=(), compare=False)
+    limits: tuple[Limit, ...] = ()
+    floors: tuple[Floor, ...] = ()
+    ask_over: int | None = None
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether the rule may come to ask a person before it acts."""
+        return bool(self.limits) or self.ask_over is not None
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether what the rule decides is judged over all products together before it is sent."""
+        return self.may_ask or bool(self.floors)
 
 
 NO_GUARDS = Guards()

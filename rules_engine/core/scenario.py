@@ -21,6 +21,8 @@ class Expected(StrEnum):
     """The rule makes no call."""
     CANNOT_TELL = "cannot tell"
     """Its condition is neither met nor unmet, and it makes no call."""
+    ASKS = "asks"
+    """It asks a person before it takes anything, and makes no call before a yes."""
 
 
 @dataclass(frozen=True, slots=True)

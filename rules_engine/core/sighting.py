@@ -22,7 +22,8 @@ class Sighting:
     """One look at one subject: a read, a delivery that carries it, or what we remember where nothing can be read.
 
     `snapshot` is None when nothing new was seen (`is_fresh` is then false) or when the subject is gone. `at` is when
-    it was seen (aware UTC). `caused_by` names the deliveries, or the reason of the look.
+    it was seen (aware UTC). `caused_by` names the deliveries, or the reason of the look. `is_learning` says that the
+    store is being read for the first time: nothing that is seen is a moment, whatever a rule says of first sight.
     """
 
     ref: SubjectRef
@@ -32,6 +33,7 @@ class Sighting:
     events: frozenset[EventType] = frozenset()
     event_time: datetime | None = None
     caused_by: tuple[str, ...] = ()
+    is_learning: bool = False
 
     @property
     def is_fresh(self) -> bool:
@@ -44,7 +46,8 @@ class Context:
     """What deciding needs to know about the store. `rules` are the store's, in rule order.
 
     `stretches` and `moments` are those of the rules about categories: what they want of products. `lag` is how long
-    a shop may show an old value after it said done.
+    a shop may show an old value after it said done. While `is_stopped`, a person has stopped everything: no action is
+    started, not even one that was ordered.
     """
 
     store: StoreAlias
@@ -56,6 +59,7 @@ class Context:
     lag: timedelta = timedelta(minutes=10)
     stretches: Mapping[EpisodeKey, Episode] = field(default_factory=dict)
     moments: tuple[Moment, ...] = ()
+    is_stopped: bool = False
 
     @property
     def order(self) -> dict[RuleCode, int]:
@@ -65,6 +69,8 @@ class Context:
     @property
     def live(self) -> frozenset[RuleCode]:
         """The rules that may act."""
+        if self.is_stopped:
+            return frozenset()
         return frozenset(rule.code for rule in self.rules if rule.mode is Mode.LIVE)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, time, tzinfo
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -99,12 +100,15 @@ class NotifyTarget:
     """Somebody whom rules may tell what they did: a name for the URL of a Slack-compatible webhook.
 
     Who has the URL can write there, so it is a secret. `missing` names the unset environment variable for which
-    nothing can be told.
+    nothing can be told. `morning_note` is the time of day, in `zone`, at which it gets the note about all stores; None
+    where it gets none.
     """
 
     name: str
     url: str = field(repr=False)
     missing: str = ""
+    morning_note: time | None = None
+    zone: tzinfo = UTC
 
     @property
     def silent_because(self) -> str:
@@ -130,8 +134,9 @@ class Capabilities:
     """What a vendor's API can do.
 
     `rate` and `burst` are calls a second and calls at once. `batch` is the most products in one write. `can_read`:
-    products can be fetched by id; `can_list`: all products can be paged; `can_read_categories`: the category tree can
-    be fetched. `empties_whole`: there is one call that removes every member of a category. `promotes_to` is the id of
+    products can be fetched by id; `can_list`: all products can be paged; `can_list_changes`: also only those that were
+    updated since some time; `can_read_categories`: the category tree can be fetched. `empties_whole`: there is one call
+    that removes every member of a category. `promotes_to` is the id of
     the category in which the shop puts a product that lost its last one. `proves_by_answer`: a done answer counts as
     seen. `brands_are_names`: a brand has no id but its name. `has_one_door`: one webhook URL serves all stores of an
     app. `loses` says in words what a put-back cannot restore. `busy_status` is the status that asks this shop to
@@ -144,6 +149,7 @@ class Capabilities:
     batch: int
     can_read: bool = True
     can_list: bool = True
+    can_list_changes: bool = False
     can_read_categories: bool = True
     can_empty_category: bool = False
     empties_whole: bool = False

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from engine_world import rulebook
 
-from rules_engine.core.changes import Changes, Renamed, changes_between, renames
+from rules_engine.core.changes import Changes, Renamed, changes_between, fingerprint, renames
 from rules_engine.core.rule import Rulebook, RuleCode
 
 ONE, TWO, NEW = RuleCode("one"), RuleCode("two"), RuleCode("new")
@@ -78,3 +82,33 @@ def test_a_rule_that_takes_in_another_is_no_new_one() -> None:
     """The former rule is gone then: its heir was there before."""
     merged = book(rule("two", more="formerly: one"))
     assert changes_between(BEFORE, merged) == Changes(removed=(ONE,))
+
+
+def test_a_fingerprint_is_that_of_what_a_rule_means_and_not_of_its_name_or_place() -> None:
+    one = BEFORE.rules[0]
+    moved = book(rule("two"), rule("new", more="formerly: one"), before="# a comment\n\n").rules[1]
+    assert fingerprint(moved) == fingerprint(one)
+    edits = [rule("one", stock="{at_most: 1}"), rule("one", more="mode: watch"), rule("one", more="flap_limit: 2")]
+    assert len({fingerprint(book(edit).rules[0]) for edit in edits} | {fingerprint(one)}) == 4
+
+
+FINGERPRINT = """
+from rules_engine.core.changes import fingerprint
+from test_changes import book, rule
+print(fingerprint(book(rule("one", more="weekdays: [mon, thu, sun]")).rules[0]))
+"""
+
+
+def test_a_fingerprint_is_the_same_in_every_process() -> None:
+    here = Path(__file__).parent
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", FINGERPRINT],
+            env={"PYTHONPATH": f"{here}{os.pathsep}{here.parent}", "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(said) == 1

@@ -144,3 +144,11 @@ def test_any_name_is_found_or_explained(name: str) -> None:
 def test_where_brands_are_names_a_brand_is_its_own_id() -> None:
     assert Directory(brands_are_names=True).brand(Named(" Acme ")) == "Acme"
     assert isinstance(Directory().brand(Named("Acme")), Unresolved)
+
+
+def test_what_was_looked_up_before_counts_for_that_directory_only() -> None:
+    one = Directory({"1": CategoryEntry("1", ("Shoes",))})
+    assert (one.category(Named("Shoes")), one.category_names("1")) == ("1", ("Shoes",))
+    other = replace(one, categories={"2": CategoryEntry("2", ("Shoes",)), "1": CategoryEntry("1", ("Boots",))})
+    assert (other.category(Named("Shoes")), other.category_names("1")) == ("2", ("Boots",))
+    assert one == Directory(one.categories)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -146,3 +146,9 @@ def test_every_leaf_has_one_line_and_something_tells(condition: Condition, docum
     assert [each for each in lines if not each.parts and each.text] == [each for each in leaves(finding) if each.text]
     assert set(telling(finding)) <= set(leaves(finding))
     assert len(explained(finding)) == len(lines)
+
+
+@given(conditions, documents)
+def test_a_trace_keeps_the_whole_finding_as_plain_values(condition: Condition, document: Document) -> None:
+    finding = judge(condition, document, path="while")
+    assert finding.plain() == asdict(finding)
