@@ -12,7 +12,6 @@ from .conditions import Conditions
 from .effects import Effects
 from .elsewhere import FILE_KEYS, refuse_word
 from .fit import Fit
-from .guards import refuse_not_yet
 from .report import Report
 from .rules import KEYS as RULE_KEYS
 from .rules import Rules
@@ -20,7 +19,7 @@ from .scenarios import Scenarios, read_test_files
 from .vendor import VendorSpec
 from .yaml import MapNode, Node, ScalarNode, read_yaml
 
-KEYS = ("meanings", "rules", "tests")
+KEYS = ("meanings", "limits", "rules", "tests")
 """The keys of a rule file."""
 
 
@@ -101,8 +100,6 @@ def _refuse_keys(file: MapNode, report: Report) -> set[str]:
         is_map = isinstance(value, MapNode) or (isinstance(value, ScalarNode) and value.is_null)
         if key.text in KEYS:
             lost |= set() if is_map else {key.text}
-        elif key.text == "limits":
-            refuse_not_yet(report, key)
         elif isinstance(value, MapNode) and any(inner.text in {*Trigger, "do"} for inner, _ in value):
             said = f'the rule "{key.text[:60]}" stands at the left margin, and not below `rules:`'
             advice = "write `rules:` in a line above it, and indent the rule and all below it by 2 blanks more"
@@ -152,6 +149,7 @@ def _rules(files: Sequence[MapNode], rules: Rules, report: Report) -> list[Rule]
     first: dict[str, ScalarNode] = {}
     found: list[Rule] = []
     for file in files:
+        rules.begin_file(file.get("limits"))
         for key, value in _indented_rules(_section(file, "rules", report), report):
             other = first.setdefault(RuleCode(key.text), key)
             if other is not key:

@@ -255,6 +255,16 @@ class Effects:
             return None
         return Identified(node.text.strip())
 
+    def single(self, node: Node, name: str) -> Named | Identified | None:
+        """One category by its name or id, as it stands after `name`; None if it is wrong, which is reported."""
+        if isinstance(node, MapNode) and [key.text for key, _ in node] == ["id"]:
+            return self._identified(node.entries[0][1])
+        if isinstance(node, ScalarNode):
+            return self._named(node)
+        said = f"`{name}` takes one category"
+        self._report.error(node.place, "wrong-shape", said, f"write `{name}: NAME` or `{name}: {{id: …}}`")
+        return None
+
     def _under(self, node: Node) -> Under | None:
         if isinstance(node, MapNode) and [key.text for key, _ in node] == ["id"]:
             inner: Named | Identified | None = self._identified(node.entries[0][1])

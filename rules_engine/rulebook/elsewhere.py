@@ -59,7 +59,21 @@ RULE_KEYS: Mapping[str, Meant] = {
     **_all_mean("notify email", "", "write `- notify: {webhook: NAME}` below `do:`"),
     **_all_mean("else otherwise", "", "leave it out: what `while` takes is put back; for more write a second rule"),
     **_all_mean("priority order weight", "", "leave it out: of two rules that want the opposite the upper one wins"),
-    **_all_mean("per_day per_hour limit max", "", "leave it out: this release enforces no limits of that kind"),
+    **_all_mean(
+        "limit max maximum cap quota max_products daily_limit hourly_limit per_day per_hour per_week per_run",
+        "limits",
+        "write `limits: {per_day: 200 products}`",
+    ),
+    **_all_mean(
+        "ask confirm confirmation approve approval needs_approval ask_before ask_over question",
+        "ask_first",
+        "write `ask_first: over 100 products`",
+    ),
+    **_all_mean(
+        "never_empty keep_at_least keep min minimum at_least leave_at_least floor min_products never_leave_empty",
+        "never_leave",
+        "write `never_leave: fewer than 4 products in NAME`",
+    ),
     **_all_mean("meanings tests", "", "write it beside `rules:`, at the left margin of the file"),
 }
 """Keys that people write in a rule."""
@@ -121,8 +135,41 @@ FILE_KEYS: Mapping[str, Meant] = {
     **_all_mean("version apiversion kind schema", "", "leave it out"),
     **_all_mean("conditions definitions variables", "meanings", "write `meanings:`"),
     **_all_mean("test", "tests", "write `tests:`"),
+    **_all_mean(
+        "limit max maximum cap quota per_day per_hour per_week",
+        "limits",
+        "write `limits: {per_day: 200 products}`",
+    ),
+    **_all_mean("ask_first never_leave", "", "write it in each rule that needs it, beside `do:`"),
 }
 """Keys that people write at the left margin of a rule file."""
+
+LIMIT_KEYS: Mapping[str, Meant] = {
+    **_all_mean("day daily a_day each_day in_a_day today", "per_day", "write `per_day:`"),
+    **_all_mean("hour hourly an_hour each_hour in_an_hour", "per_hour", "write `per_hour:`"),
+    **_all_mean(
+        "per_week week weekly per_month month monthly per_year products max maximum amount total percent",
+        "per_day",
+        "limits count over an hour or a day: write `per_day: 200 products`",
+    ),
+    **_all_mean(
+        "per_minute minute per_second second per_run run per_sweep sweep",
+        "per_hour",
+        "limits count over an hour or a day: write `per_hour: 50 products`",
+    ),
+    **_all_mean(
+        "per_product product each",
+        "",
+        "write `flap_limit: 3` or `at_most_every: 1 day` beside `limits:` for what is done to one product",
+    ),
+}
+"""Keys that people write below `limits`."""
+
+FLOOR_KEYS: Mapping[str, Meant] = {
+    **_all_mean("less_than min minimum at_least products number below under", "fewer_than", "write `fewer_than: 4`"),
+    **_all_mean("category categories name of from path collection id", "in", "write `in: NAME` or `in: {id: …}`"),
+}
+"""Keys that people write below `never_leave`."""
 
 
 def refuse_word(  # noqa: PLR0917 — as `Report.unknown`, and the table

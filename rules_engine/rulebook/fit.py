@@ -10,13 +10,14 @@ from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.explain import listed
 from rules_engine.core.fields import subject_fields
 from rules_engine.core.problem import Place
-from rules_engine.core.rule import EffectKind, Every, Named, Target, Trigger, Under
+from rules_engine.core.rule import EffectKind, Every, Floor, Named, Target, Trigger, Under
 from rules_engine.core.store import Store
 from rules_engine.core.subject import SubjectKind
 from rules_engine.core.words import fold
 
 from .conditions import Use
 from .effects import CATEGORY_KINDS, MEMBERSHIP_KINDS, PlacedEffect
+from .limits import PlacedLimit
 from .report import Report
 from .vendor import VendorSpec, add_may_change_more, called
 from .yaml import ScalarNode
@@ -37,6 +38,8 @@ class Needs:
     puts_back: bool
     says_afterwards: bool
     fallback: PlacedEffect | None = None
+    floors: tuple[Floor, ...] = ()
+    limits: tuple[PlacedLimit, ...] = ()
 
     @property
     def all_effects(self) -> tuple[PlacedEffect, ...]:
@@ -112,6 +115,18 @@ class Fit:
                 if is_brand or (is_category and not self._specs[alias].CAPABILITIES.can_read_categories):
                     self._warn_of_unknown(alias, effect, is_brand=is_brand)
 
+    def warn_of_shares(self, needs: Needs, aliases: Sequence[StoreAlias]) -> None:
+        """Warn of limits in percent where nobody can know of how many products: the shop cannot list them."""
+        for placed in needs.limits:
+            blind = [alias for alias in aliases if not self._specs[alias].CAPABILITIES.can_list]
+            if placed.limit.is_percent and blind:
+                names = listed(self._called(alias) for alias in blind)
+                said = (
+                    f"{names} cannot list its products, so nobody knows what {placed.limit.amount} percent of them is"
+                )
+                advice = "write a number of products; as it is, the rule asks there each time"
+                self._report.warn(placed.place, "needs-reading", said, advice)
+
     def _warn_of_unknown(self, alias: StoreAlias, effect: PlacedEffect, *, is_brand: bool) -> None:
         names = self._stores[alias].settings.names
         what, key = ("brand", "brands") if is_brand else ("category", "categories")
@@ -133,7 +148,9 @@ class Fit:
             yield Obstacle(needs.code.place, "lacks-field", said, f"leave {alias} out of `stores`")
             return
         if needs.fallback is not None:
-            yield from _missing_membership(needs.fallback, spec, name)
+            yield from _missing_membership(needs.fallback.place, "if_no_category_is_left", spec, name)
+        if needs.floors and ActionKind.REMOVE_FROM_CATEGORY in spec.CAPABILITIES.actions:  # else that is said
+            yield from _missing_membership(needs.floors[0].place or needs.code.place, "never_leave", spec, name)
         for effect in needs.all_effects:
             yield from _missing_actions(effect, spec, name, puts_back=needs.puts_back)
             for target, place in effect.targets:
@@ -178,11 +195,11 @@ def _missing_tree(target: Target, place: Place, spec: VendorSpec, name: str) -> 
         yield Obstacle(place, "cannot-do", said, "name the categories")
 
 
-def _missing_membership(fallback: PlacedEffect, spec: VendorSpec, name: str) -> Iterator[Obstacle]:
-    """A guard that has to know every category of a product is kept only where a read shows them."""
+def _missing_membership(place: Place, guard: str, spec: VendorSpec, name: str) -> Iterator[Obstacle]:
+    """A guard that has to know the categories of products is kept only where a read shows them."""
     if not spec.CAPABILITIES.can_read or "product.category_ids" not in spec.FIELDS:
-        said = f"{name} cannot be asked which categories a product is in, so `if_no_category_is_left` cannot be kept"
-        yield Obstacle(fallback.place, "needs-reading", said, "leave it out, or leave this store out of `stores`")
+        said = f"{name} cannot be asked which categories a product is in, so `{guard}` cannot be kept"
+        yield Obstacle(place, "needs-reading", said, "leave it out, or leave this store out of `stores`")
 
 
 def _missing_fields(needs: Needs, spec: VendorSpec, name: str, fields: frozenset[str]) -> Iterator[Obstacle]:

@@ -7,24 +7,24 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from rules_engine.core.problem import Place
-from rules_engine.core.rule import FLAP_LIMIT, EffectKind, Guards, Identified, Named, Target, Trigger
+from rules_engine.core.rule import FLAP_LIMIT, EffectKind, Floor, Guards, Identified, Named, Target, Trigger
 from rules_engine.core.subject import SubjectKind
 from rules_engine.core.words import fold
 
+from .asking import read_asking
 from .effects import Effects, PlacedEffect
+from .floors import FloorReader
 from .hours import read_hours
+from .limits import PlacedLimit, read_limits
 from .report import Report
 from .spans import read_span
 from .yaml import MapNode, Node, ScalarNode
 
 KEYS = (
     *("must_last", "at_most_every", "between", "weekdays", "insist", "flap_limit"),
-    "if_no_category_is_left",
+    *("if_no_category_is_left", "limits", "never_leave", "ask_first"),
 )
 """The keys of a rule that are guards."""
-
-NOT_YET = ("never_leave", "ask_first", "limits")
-"""The keys that limit the damage: known, and refused as long as they are not kept."""
 
 LONGEST_PAUSE = timedelta(days=30)
 """How far back what a rule did to a product is remembered."""
@@ -44,17 +44,11 @@ OF_A_STRETCH = {
 
 @dataclass(frozen=True, slots=True)
 class PlacedGuards:
-    """The guards of a rule, and the effect that `if_no_category_is_left` asks for, with its place."""
+    """The guards of a rule; the effect that `if_no_category_is_left` asks for, and its limits, with their places."""
 
     guards: Guards
     fallback: PlacedEffect | None = None
-
-
-def refuse_not_yet(report: Report, key: ScalarNode) -> None:
-    """Say that a limit is not kept by this release, so that nobody relies on it."""
-    said = f"`{key.text}` is not enforced by this release"
-    advice = "leave it out; for a far-reaching rule write `mode: watch` first and look at what it would do"
-    report.error(key.place, "not-yet", said, advice)
+    limits: tuple[PlacedLimit, ...] = ()
 
 
 class GuardReader:
@@ -63,10 +57,20 @@ class GuardReader:
     def __init__(self, report: Report, effects: Effects) -> None:
         self._report = report
         self._effects = effects
+        self._floors = FloorReader(report, effects)
 
-    def read(self, node: MapNode, trigger: Trigger | None, effects: Sequence[PlacedEffect] | None) -> PlacedGuards:
-        """The guards of a rule. `effects` is what it does, None where that is wrong."""
+    def read(
+        self,
+        node: MapNode,
+        trigger: Trigger | None,
+        effects: Sequence[PlacedEffect] | None,
+        ceilings: Sequence[PlacedLimit] = (),
+    ) -> PlacedGuards:
+        """The guards of a rule. `effects` is what it does, None where that is wrong; `ceilings` are its file's."""
         self._refuse_needless(node, trigger, effects)
+        only_tells = effects is not None and not effects
+        limits = () if only_tells else read_limits(self._report, node.get("limits"), ceilings=ceilings)
+        empties = any(placed.effect.kind is EffectKind.EMPTY_CATEGORY for placed in effects or ())
         span = self._span(node, "must_last")
         pause = self._span(node, "at_most_every", most=LONGEST_PAUSE)
         fallback = self._fallback(node, effects)
@@ -78,8 +82,11 @@ class GuardReader:
             hours=read_hours(self._report, node),
             fallbacks=_single(fallback.effect.targets) if fallback else (),
             fallback_places=fallback.effect.places if fallback else (),
+            limits=tuple(placed.limit for placed in limits),
+            floors=() if only_tells else self._never_leave(node, effects),
+            ask_over=None if only_tells else read_asking(self._report, node.get("ask_first"), empties=empties),
         )
-        return PlacedGuards(guards, fallback)
+        return PlacedGuards(guards, fallback, limits)
 
     def _refuse_needless(self, node: MapNode, trigger: Trigger | None, effects: Sequence[PlacedEffect] | None) -> None:
         """Report guards of a stretch under a moment, and guards of actions where the rule only tells somebody."""
@@ -121,6 +128,10 @@ class GuardReader:
         )
         self._report.error(node.place, "wrong-type", said, f"write `flap_limit: {FLAP_LIMIT}`")
         return FLAP_LIMIT
+
+    def _never_leave(self, node: MapNode, effects: Sequence[PlacedEffect] | None) -> tuple[Floor, ...]:
+        key, value = node.key("never_leave"), node.get("never_leave")
+        return () if key is None or value is None else self._floors.read(key, value, effects)
 
     def _fallback(self, node: MapNode, effects: Sequence[PlacedEffect] | None) -> PlacedEffect | None:
         key, value = node.key("if_no_category_is_left"), node.get("if_no_category_is_left")

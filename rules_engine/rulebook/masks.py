@@ -73,11 +73,24 @@ def _secrets(root: Node, vendors: Mapping[str, VendorSpec]) -> Iterator[ScalarNo
         yield from _values(root)
         return
     for key, stores in root:
+        if key.text == "notify" and isinstance(stores, MapNode):
+            for _, target in stores:
+                yield from _secrets_of_target(target)
+            continue
         if key.text != "stores" or not isinstance(stores, MapNode):
             yield from _values(stores)
             continue
         for _, store in stores:
             yield from _secrets_of_store(store, vendors)
+
+
+def _secrets_of_target(target: Node) -> Iterator[ScalarNode]:
+    if not isinstance(target, MapNode):
+        yield from _values(target)
+        return
+    for key, value in target:
+        if key.text not in {"morning_note", "time_zone"}:
+            yield from _values(value)
 
 
 def _secrets_of_store(store: Node, vendors: Mapping[str, VendorSpec]) -> Iterator[ScalarNode]:

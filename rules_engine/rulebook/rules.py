@@ -18,7 +18,8 @@ from .effects import Do, Effects
 from .elsewhere import RULE_KEYS, VALUES, refuse_word
 from .fit import Fit, Needs
 from .guards import KEYS as GUARDS
-from .guards import NOT_YET, GuardReader, Renames, refuse_not_yet
+from .guards import GuardReader, Renames
+from .limits import PlacedLimit, read_limits
 from .report import Report
 from .scenario import Tested
 from .yaml import ListNode, MapNode, Node, ScalarNode
@@ -45,6 +46,7 @@ class Rules:
         self._fit = fit
         self._guards = GuardReader(report, effects)
         self._renames = Renames(report)
+        self._ceilings: tuple[PlacedLimit, ...] = ()
         self._left_out: dict[RuleCode, Mapping[StoreAlias, str]] = {}
         self._tested: dict[RuleCode, Tested] = {}
         self._uses: dict[RuleCode, tuple[FieldUse, ...]] = {}
@@ -63,6 +65,10 @@ class Rules:
     def tested(self) -> tuple[Tested, ...]:
         """What the tests of all rules need to know of them, also of those that are wrong."""
         return tuple(self._tested.values())
+
+    def begin_file(self, limits: Node | None) -> None:
+        """Begin with the rules of another file: `limits` are the ceilings that it sets for each of them."""
+        self._ceilings = read_limits(self._report, limits)
 
     def check_renames(self, codes: Sequence[str]) -> None:
         """Check `formerly` of all rules that were read; `codes` are those of all rules."""
@@ -108,7 +114,7 @@ class Rules:
         mode = self._mode(code, node)
         afterwards = self._afterwards(node, trigger)
         acts_at_first_sight = self._first_sight(node, trigger)
-        placed = self._guards.read(node, trigger, do.effects if do else None)
+        placed = self._guards.read(node, trigger, do.effects if do else None, self._ceilings)
         formerly = self._formerly(code, node)
         aliases = self._stores(node)
         title, because = self._text(node, "title"), self._text(node, "because")
@@ -123,7 +129,16 @@ class Rules:
         puts_back = trigger is Trigger.WHILE and afterwards is Afterwards.PUT_BACK
         says = node.key("afterwards") is not None
         needs = Needs(
-            code, about, trigger, do.effects, uses, puts_back=puts_back, says_afterwards=says, fallback=placed.fallback
+            code,
+            about,
+            trigger,
+            do.effects,
+            uses,
+            puts_back=puts_back,
+            says_afterwards=says,
+            fallback=placed.fallback,
+            floors=placed.guards.floors,
+            limits=placed.limits,
         )
         return Rule(
             code=RuleCode(code.text),
@@ -153,6 +168,7 @@ class Rules:
             if left_out:
                 self._left_out[RuleCode(needs.code.text)] = left_out
         self._fit.warn_of_names(needs, found)
+        self._fit.warn_of_shares(needs, found)
         return found
 
     def _about(self, node: MapNode) -> SubjectKind | None:
@@ -171,9 +187,7 @@ class Rules:
         meant: set[str] = set()
         for key, _ in node:
             first = re.match(r"(\w+)\s*[{\[]", key.text)
-            if key.text in NOT_YET:
-                refuse_not_yet(self._report, key)
-            elif key.text not in KEYS and first is not None and first[1] in KEYS:
+            if key.text not in KEYS and first is not None and first[1] in KEYS:
                 said, place = f"a `:` is missing after `{first[1]}`", replace(key.place, length=len(first[1]))
                 self._report.error(
                     place, "unknown-key", said, f"write `{first[1]}: {key.text[first.end(1) :].strip()[0]}`"

@@ -130,7 +130,7 @@ class ScenarioReader:
         if isinstance(value, ScalarNode) and value.text in set(Expected):
             return Expected(value.text)
         if isinstance(value, ScalarNode) and not value.is_null and self._is_no_action(value.text):
-            advice = "write what the rule does, such as `- remove_from_category: NAME`, or nothing, or cannot tell"
+            advice = "write what the rule does, such as `- remove_from_category: NAME`, or nothing, cannot tell or asks"
             self._report.unknown(value, "unknown-value", "`expect` cannot be", Expected, advice)
             return None
         if (isinstance(value, ScalarNode) and value.is_null) or (isinstance(value, ListNode) and not value.items):
@@ -140,7 +140,7 @@ class ScenarioReader:
 
     @staticmethod
     def _is_no_action(text: str) -> bool:
-        """Whether a word is meant to be `nothing` or `cannot tell` rather than an action, or to be neither."""
+        """Whether a word is meant to be `nothing`, `cannot tell` or `asks` rather than an action, or to be neither."""
         actions = [*EffectKind, NOTIFY]
         return text not in actions and (closest(text, Expected) != "" or closest(text, actions) == "")
 

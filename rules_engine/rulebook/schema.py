@@ -4,6 +4,7 @@ They are made from what the loader itself goes by, and say the same of the shape
 cannot see, and `rules-engine check` tells: whether a meaning, a store, a rule or somebody to be told is there; whether
 a JMESPath expression is sound; whether a store's shop can do an action, or has a field; which category a name means;
 circles of meanings; changes that a meaning brings under `while`; what a rule without actions of its own does not need;
+whether a rule is stricter than its file and its hours than its days, and takes products out of what it never leaves;
 whether two values of `between` are in order, a day exists, and a field can ever hold a value; how long a span may be;
 what is doubled; how YAML is written, quotes around a number or a word among it. Times they want in the form that
 messages show.

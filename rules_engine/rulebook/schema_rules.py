@@ -8,11 +8,23 @@ from rules_engine.core.rule import Afterwards, EffectKind, Mode
 from rules_engine.core.subject import SubjectKind
 
 from . import schema_forms as forms
+from .amounts import MOST_PRODUCTS
 from .effects import CATEGORY_KINDS, NOTIFY
 from .guards import MOST_TAKES, OF_A_STRETCH
 from .schema_conditions import condition
 from .schema_forms import TEXT, of_form, one_or_more, whole
-from .schema_texts import ACTIONS, EXACT_ACTIONS, FILE_KEYS, MEANING, RULE_KEYS, TARGETS, Json, Said
+from .schema_texts import (
+    ACTIONS,
+    EXACT_ACTIONS,
+    FILE_KEYS,
+    FLOORS,
+    LIMITS,
+    MEANING,
+    RULE_KEYS,
+    TARGETS,
+    Json,
+    Said,
+)
 
 _SUBJECTS = (SubjectKind.PRODUCT, SubjectKind.CATEGORY)
 _CODE: Json = TEXT | {"pattern": whole(forms.CODE)}
@@ -31,7 +43,7 @@ def file(tests: Json) -> Json:
         "propertyNames": {"pattern": whole(forms.CODE)},
         "additionalProperties": {"$ref": "#/definitions/rule"},
     }
-    keys = {"meanings": meanings, "rules": rules, "tests": tests}
+    keys = {"meanings": meanings, "limits": _limits(), "rules": rules, "tests": tests}
     return {
         "type": ["object", "null"],
         "properties": {name: said.with_(keys[name]) for name, said in FILE_KEYS.items()},
@@ -118,6 +130,9 @@ def _rule() -> Json:
         "insist": {"type": "boolean"},
         "flap_limit": {"type": "integer", "minimum": 1, "maximum": MOST_TAKES},
         "if_no_category_is_left": lines([EffectKind.ADD_TO_CATEGORY], is_exact=True)["anyOf"][0],
+        "limits": _limits(),
+        "never_leave": one_or_list(_floor()),
+        "ask_first": _number_or(forms.ASKING),
         "formerly": one_or_more(_CODE),
     }
     return {
@@ -128,6 +143,33 @@ def _rule() -> Json:
         "additionalProperties": False,
         "allOf": list(_when()),
     }
+
+
+def _limits() -> Json:
+    """How many products in an hour and in a day."""
+    return {
+        "type": "object",
+        "properties": {name: said.with_(_number_or(forms.AMOUNT)) for name, said in LIMITS.items()},
+        "minProperties": 1,
+        "additionalProperties": False,
+    }
+
+
+def _floor() -> Json:
+    """A category with how few products are too few, in words or as a map."""
+    shapes = {"fewer_than": _number_or(forms.WHOLE_NUMBER), "in": {"allOf": [_TARGET]}}
+    return {
+        "type": ["string", "object"],
+        "pattern": whole(forms.FLOOR),
+        "properties": {name: said.with_(shapes[name]) for name, said in FLOORS.items()},
+        "required": list(FLOORS),
+        "additionalProperties": False,
+    }
+
+
+def _number_or(pattern: str) -> Json:
+    """A number of products, or a text of this form."""
+    return {"type": ["integer", "string"], "minimum": 1, "maximum": MOST_PRODUCTS, "pattern": whole(pattern)}
 
 
 def _when() -> Iterator[Json]:

@@ -12,7 +12,7 @@ from .masks import is_secret, takes_list
 from .schema_conditions import said_of
 from .schema_forms import of_form, one_or_more, whole
 from .schema_texts import Json, Said
-from .schema_texts_files import STORE_KEYS, STORES_KEYS
+from .schema_texts_files import STORE_KEYS, STORES_KEYS, TARGET_KEYS
 from .vendor import VendorSpec
 
 _SECRET = of_form(forms.VARIABLE)
@@ -31,7 +31,7 @@ def file() -> Json:
     notify: Json = {
         "type": ["object", "null"],
         "propertyNames": {"pattern": whole(forms.NOTIFY_NAME)},
-        "additionalProperties": _SECRET,
+        "additionalProperties": {"anyOf": [_SECRET, _target()]},
     }
     keys = {"stores": stores, "notify": notify}
     return {
@@ -39,6 +39,18 @@ def file() -> Json:
         "properties": {name: said.with_(keys[name]) for name, said in STORES_KEYS.items()},
         "required": ["stores"],
         "additionalProperties": False,
+    }
+
+
+def _target() -> Json:
+    """Somebody who is told, with more than a URL."""
+    forms_of = {"url": _SECRET, "morning_note": of_form(forms.CLOCK), "time_zone": of_form(forms.TIME_ZONE)}
+    return {
+        "type": "object",
+        "properties": {name: TARGET_KEYS[name].with_(form) for name, form in forms_of.items()},
+        "required": ["url"],
+        "additionalProperties": False,
+        "dependencies": {"time_zone": ["morning_note"]},
     }
 
 

@@ -112,6 +112,7 @@ def _expect(about: SubjectKind) -> Json:
 
 _EXPECTED: Mapping[Expected, str] = {
     Expected.NOTHING: "The rule changes nothing.",
+    Expected.ASKS: "The rule asks a person first, and changes nothing before a yes.",
     Expected.CANNOT_TELL: "A field that is needed is unknown, so the rule changes nothing.",
 }
 

@@ -30,6 +30,10 @@ FILE_KEYS: Mapping[str, Said] = {
         "Conditions with a name, for the rules of every file: one meaning of “sold out” for all of them.",
         ({"sold out": {"product.tracks_stock": True, "product.can_be_ordered": False}},),
     ),
+    "limits": Said(
+        "On how many products each rule of this file may act at most, in each store. A rule may only be stricter.",
+        ({"per_day": "200 products"},),
+    ),
     "rules": Said(
         "The rules, each below its code. Where two rules want the opposite, the earlier one wins.",
         ({"sold-out-leaves-featured": {"while": {"product.stock": 0}, "do": ["hide"]}},),
@@ -109,10 +113,43 @@ RULE_KEYS: Mapping[str, Said] = {
     "if_no_category_is_left": Said(
         "Where a product goes that the rule would leave without any category.", ({"add_to_category": "Unsorted"},)
     ),
+    "limits": Said(
+        "On how many products the rule may act in an hour and in a day, in each store, taking and giving back counted "
+        "apart. What goes beyond waits for a person's yes (`rules-engine questions`).",
+        ({"per_hour": "50 products", "per_day": "10 percent"},),
+    ),
+    "never_leave": Said(
+        "A category that the rule never leaves with fewer products than this: what is beyond waits, the oldest goes "
+        "first. Several stand in a list; an id is written `{fewer_than: 4, in: {id: 9691094}}`.",
+        (
+            "fewer than 4 products in Featured",
+            ["fewer than 4 products in Featured"],
+            {"fewer_than": 4, "in": {"id": 9691094}},
+        ),
+    ),
+    "ask_first": Said(
+        "Over how many products within an hour the rule asks a person before it takes them; `always`: each time. A "
+        "rule that empties categories asks over 100 products, whatever it says.",
+        ("over 100 products", "always"),
+    ),
     "formerly": Said(
         "The code, or the codes, that the rule had before: it goes on with what it holds under them.",
         ("old-code", ["first-code", "second-code"]),
     ),
+}
+
+LIMITS: Mapping[str, Said] = {
+    "per_hour": Said(
+        "On how many products the rule may act within an hour: a number, or a share of all products that the last "
+        "complete sweep found.",
+        ("50 products", 50, "2 percent"),
+    ),
+    "per_day": Said("The same within 24 hours.", ("200 products", 200, "10 percent", "10%")),
+}
+
+FLOORS: Mapping[str, Said] = {
+    "fewer_than": Said("How few products are too few.", (4,)),
+    "in": Said("The category, by its name, its path or its id.", ("Featured", "Home / Featured", {"id": 9691094})),
 }
 
 GROUPS: Mapping[str, Said] = {

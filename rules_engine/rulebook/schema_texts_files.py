@@ -22,8 +22,19 @@ STORES_KEYS: Mapping[str, Said] = {
     ),
     "notify": Said(
         "Whom rules may tell what they did: a name for the URL of a Slack-compatible webhook, which is a secret.",
-        ({"shop-floor": "${SHOP_FLOOR_WEBHOOK}"},),
+        (
+            {"shop-floor": "${SHOP_FLOOR_WEBHOOK}"},
+            {"shop-floor": {"url": "${SHOP_FLOOR_WEBHOOK}", "morning_note": "08:00", "time_zone": "Asia/Riyadh"}},
+        ),
     ),
+}
+
+TARGET_KEYS: Mapping[str, Said] = {
+    "url": Said("The URL of the Slack-compatible webhook, which is a secret.", ("${SHOP_FLOOR_WEBHOOK}",)),
+    "morning_note": Said(
+        "The time of day at which it gets the note: what was taken and returned, and what waits for people.", ("08:00",)
+    ),
+    "time_zone": Said("The time zone of the morning note's time; UTC without it.", ("Asia/Riyadh",)),
 }
 
 VENDOR = Said("The shop system; it decides which other keys there are.")
@@ -90,8 +101,8 @@ TEST_KEYS: Mapping[str, Said] = {
     ),
     "after": Said("How much time passes before the test looks at what the rule did.", ("20 minutes",)),
     "expect": Said(
-        "What the rule does then: actions, `nothing`, or `cannot tell`.",
-        ([{"remove_from_category": "Featured"}], "nothing", "cannot tell"),
+        "What the rule does then: actions, `nothing`, `cannot tell`, or `asks` where it asks a person first.",
+        ([{"remove_from_category": "Featured"}], "nothing", "cannot tell", "asks"),
     ),
 }
 

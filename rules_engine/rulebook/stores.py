@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -21,6 +20,7 @@ from .notify import NotifyTargets
 from .report import Report
 from .vendor import VendorSpec
 from .yaml import ListNode, MapNode, Node, ScalarNode, read_yaml
+from .zones import read_zone
 
 KEYS = ("stores", "notify")
 """The keys of stores.yaml."""
@@ -217,13 +217,8 @@ class _StoreReader:
             self._error(place, "bad-base-url", said, "write scheme, host and port only: `https://shop.example`")
 
     def _check_time_zone(self, node: Node | None) -> None:
-        if node is None or not isinstance(node, ScalarNode) or _is_zone(node.text):
-            return
-        said = f'there is no time zone "{node.text[:60]}"'
-        advice = "write it as `Asia/Riyadh` or `Europe/Berlin`"
-        if not re.fullmatch(r"(?i)(?:utc|gmt)? *[+-]?[0-9:. ]*", node.text[:60]):
-            advice = did_you_mean(node.text, available_timezones(), advice)
-        self._error(node.place, "unknown-time-zone", said, advice)
+        if isinstance(node, ScalarNode) and read_zone(self._report, node) is None:
+            self._is_sound = False
 
     def _build(self, values: dict[str, Plain]) -> Store | None:
         try:
@@ -293,13 +288,3 @@ def _node_at(node: MapNode, where: list[str]) -> Node | None:
         elif isinstance(inside, ListNode) and part.isdigit() and int(part) < len(inside.items):
             found = inside = inside.items[int(part)]
     return found
-
-
-def _is_zone(name: str) -> bool:
-    if name not in available_timezones():
-        return False
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError):
-        return False
-    return True

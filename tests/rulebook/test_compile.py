@@ -49,7 +49,6 @@ from rules_engine.core.subject import SubjectKind
 from rules_engine.rulebook.compile import compile_rulebook, hash_of
 from rules_engine.rulebook.conditions import MAX_PARTS
 from rules_engine.rulebook.files import read_rule_texts, read_text
-from rules_engine.rulebook.guards import NOT_YET
 from rules_engine.rulebook.rules import KEYS as RULE_KEYS
 from rules_engine.rulebook.stores import load_stores
 from rules_engine.rulebook.vendor import VendorSpec
@@ -328,10 +327,11 @@ CONDITIONS = st.dictionaries(LEFT, RIGHT, min_size=1, max_size=3).map(
     lambda entries: "{" + ", ".join(f'"{key}": {value}' for key, value in entries.items()) + "}"
 )
 KEYS = st.dictionaries(
-    st.sampled_from([*RULE_KEYS, *NOT_YET, "x"]),
+    st.sampled_from([*RULE_KEYS, "x"]),
     RIGHT
     | st.sampled_from(["category", "brand", "[web]", "put back", "act", "paused", "hide", "[empty_category]"])
     | st.sampled_from(["15 minutes", "09:00 and 17:00", "[09:00, 09:00]", "mon to fri", "[sun]", "3", "true", "old"])
+    | st.sampled_from(["fewer than 4 products in A", "over 5 products", "always", "{per_day: 10%}", "{per_hour: 7}"])
     | st.sampled_from(["{add_to_category: B}", "[{remove_from_category: A}]", "[{notify: {webhook: floor}}]"]),
     max_size=5,
 )

@@ -11,15 +11,18 @@ from rules_engine.core.rule import Afterwards, EffectKind, Mode
 from rules_engine.core.subject import SubjectKind
 from rules_engine.rulebook.compile import KEYS as FILE
 from rules_engine.rulebook.effects import NOTIFY
-from rules_engine.rulebook.elsewhere import ACTIONS, FILE_KEYS, RULE_KEYS, VALUES, Meant
-from rules_engine.rulebook.guards import NOT_YET
+from rules_engine.rulebook.elsewhere import ACTIONS, FILE_KEYS, FLOOR_KEYS, LIMIT_KEYS, RULE_KEYS, VALUES, Meant
+from rules_engine.rulebook.floors import KEYS as FLOORS
+from rules_engine.rulebook.limits import SPANS
 from rules_engine.rulebook.rules import KEYS
 from rules_engine.rulebook.synonyms import plainly
 
 TABLES = [
-    (RULE_KEYS, {*KEYS, *NOT_YET}),
+    (RULE_KEYS, set(KEYS)),
     (ACTIONS, {*EffectKind, NOTIFY}),
     (FILE_KEYS, set(FILE)),
+    (LIMIT_KEYS, set(SPANS)),
+    (FLOOR_KEYS, set(FLOORS)),
     (VALUES["mode"], set(Mode)),
     (VALUES["afterwards"], set(Afterwards)),
     (VALUES["about"], set(SubjectKind)),

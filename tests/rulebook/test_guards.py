@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rules_engine.core.clock import Hours
 from rules_engine.core.errors import RulebookError
 from rules_engine.core.rule import NO_GUARDS, Guards, Identified, Named, Rulebook
-from rules_engine.rulebook.guards import KEYS, NOT_YET
+from rules_engine.rulebook.guards import KEYS
 from rules_engine.rulebook.hours import read_hours
 from rules_engine.rulebook.report import Report
 from rules_engine.rulebook.yaml import MapNode, read_yaml
@@ -121,9 +121,6 @@ def test_weekdays_are_days_and_ranges_of_days(compiled: Compile, text: str, days
         (STRETCH, "bad-formerly", "formerly: r", "r", "before"),
         (STRETCH, "wrong-shape", "formerly: [a b]", "[", "`formerly: old-code`"),
         (STRETCH, "wrong-shape", "formerly: []", "[", "`formerly: old-code`"),
-        (STRETCH, "not-yet", "ask_first: over 100 products", "ask_first", "`mode: watch`"),
-        (STRETCH, "not-yet", "never_leave: fewer than 4 products in A", "never_leave", "`mode: watch`"),
-        (STRETCH, "not-yet", "limits: {per_day: 4}", "limits", "`mode: watch`"),
         (STRETCH, "unknown-key", "must_lasts: 1 day", "must_lasts", 'did you mean "must_last"?'),
     ],
 )
@@ -133,16 +130,6 @@ def test_a_wrong_guard_names_its_place_and_what_to_write(
     (found,) = refused(f"{rule}    {line}\n")
     assert (found.code, found.line, found.underlined.strip()) == (code, LINE, underlined)
     assert advice in found.help
-
-
-def test_the_ceilings_of_a_file_are_refused_as_long_as_they_are_not_kept(refused: Refuse) -> None:
-    (found,) = refused(f"limits: {{per_day: 200 products}}\n{STRETCH}")
-    assert (found.code, found.line, found.underlined) == ("not-yet", 1, "limits")
-
-
-@given(st.sampled_from(NOT_YET), st.sampled_from(["{}", "4", "[a]", "", "over 100 products"]))
-def test_no_limit_is_ever_accepted(refused: Refuse, name: str, value: str) -> None:
-    assert "not-yet" in {problem.code for problem in refused(f"{STRETCH}    {name}: {value}\n")}
 
 
 def test_a_fallback_needs_a_shop_that_shows_the_categories_of_a_product(refused: Refuse, compiled: Compile) -> None:

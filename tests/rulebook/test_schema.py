@@ -22,6 +22,7 @@ from rules_engine.rulebook import schema_texts as texts
 from rules_engine.rulebook import schema_texts_files as texts_files
 from rules_engine.rulebook.effects import NOTIFY
 from rules_engine.rulebook.given import GIVEN_KEYS
+from rules_engine.rulebook.notify import TARGET_KEYS
 from rules_engine.rulebook.rules import KEYS
 from rules_engine.rulebook.scenario import KEYS as TEST_KEYS
 from rules_engine.rulebook.schema import SchemaKind, schema_of, schema_text
@@ -94,6 +95,7 @@ def test_the_tables_of_texts_are_those_of_the_loader() -> None:
     assert {name for name in texts.FIELDS if name.startswith("category.")} == {f"category.{name}" for name in CATEGORY}
     assert set(texts.ACTIONS) == {*EffectKind, NOTIFY}
     assert list(texts_files.STORES_KEYS) == list(stores.KEYS)
+    assert tuple(texts_files.TARGET_KEYS) == TARGET_KEYS
     assert set(texts_files.STORE_KEYS) >= set(StoreSettings.model_fields)
     assert list(texts_files.TEST_KEYS) == list(TEST_KEYS)
     assert set(texts_files.GIVEN_KEYS) == {"product", "category", "products", *GIVEN_KEYS}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, time
 
 import pytest
 from hypothesis import given
@@ -77,7 +78,22 @@ def test_a_secret_may_be_a_list_while_it_is_changed() -> None:
         ("unknown-key", WEB + "notfy: {}\n", 7, 1, 'did you mean "notify"?'),
         ("literal-secret", WEB + "notify: {floor: https://chat.example/x}\n", 7, 17, "`${FLOOR_WEBHOOK}`"),
         ("literal-secret", WEB + "notify: {night shift: }\n", 7, 22, "NIGHT_SHIFT_WEBHOOK in the environment"),
-        ("wrong-shape", WEB + "notify: {floor: {webhook: x}}\n", 7, 17, "`${FLOOR_WEBHOOK}`"),
+        ("wrong-shape", WEB + "notify: {floor: [x]}\n", 7, 17, "`${FLOOR_WEBHOOK}`"),
+        ("unknown-key", WEB + "notify: {floor: {webhook: x}}\n", 7, 18, "url, morning_note, time_zone"),
+        ("missing-key", WEB + "notify: {floor: {morning_note: 08:00}}\n", 7, 10, "`url: ${FLOOR_WEBHOOK}`"),
+        ("literal-secret", WEB + "notify: {floor: {url: https://chat.example/x}}\n", 7, 23, "`${FLOOR_WEBHOOK}`"),
+        ("wrong-type", WEB + "notify: {floor: {url: '${F}', morning_note: 8 am}}\n", 7, 45, "`morning_note: 08:00`"),
+        ("wrong-type", WEB + "notify: {floor: {url: '${F}', morning_note: 24:00}}\n", 7, 45, "from 00:00 to 23:59"),
+        ("wrong-type", WEB + "notify: {floor: {url: '${F}', morning_note: }}\n", 7, 44, "`morning_note: 08:00`"),
+        ("wrong-type", WEB + "notify: {floor: {url: '${F}', morning_note: [8]}}\n", 7, 45, "`morning_note: 08:00`"),
+        ("needless-key", WEB + "notify: {floor: {url: '${F}', time_zone: UTC}}\n", 7, 42, "`morning_note:` too"),
+        (
+            "unknown-time-zone",
+            WEB + "notify: {floor: {url: '${F}', morning_note: 8:00, time_zone: Asia/Riyad}}\n",
+            7,
+            62,
+            'did you mean "Asia/Riyadh"?',
+        ),
         ("wrong-shape", WEB + "notify: floor\n", 7, 9, "`notify: {shop-floor: ${SHOP_FLOOR_WEBHOOK}}`"),
         ("bad-alias", WEB + 'notify: {"a/b": "${X}"}\n', 7, 10, "letters, digits, blanks"),
         ("doubled-key", WEB + "    token: ${T}\n", 7, 5, "keep one"),
@@ -122,6 +138,8 @@ def test_https_and_this_machine_are_addresses(url: str) -> None:
         f"{SECRET}\n",
         WEB + f"notify: {{floor: https://chat.example/{SECRET}}}\n",
         WEB + f"notify: {{floor: [{SECRET}]}}\n",
+        WEB + f"notify: {{floor: {{url: https://chat.example/{SECRET}, morning_note: 25:00}}}}\n",
+        WEB + f"notify: {{floor: {{urls: {SECRET}, morning_note: 25:00}}}}\n",
         WEB + f"notify: {SECRET}\n",
         f"web:\n    token: {SECRET}\n",
         f"stores:\n  web:\n\ttoken: {SECRET}\n",
@@ -153,6 +171,15 @@ def test_whom_rules_may_tell_has_a_name_and_a_secret_url() -> None:
     assert (night.url, night.missing, file.stores[0].missing) == ("", "NIGHT", ())
     assert "set NIGHT in the environment" in night.silent_because
     assert HOOK not in repr(file)
+
+
+def test_whom_rules_may_tell_may_get_a_morning_note_at_a_time_of_day() -> None:
+    described = "  office:\n    url: ${FLOOR}\n    morning_note: 8:05\n    time_zone: Asia/Riyadh\n"
+    text = f"{FLOOR}{described}  hall: {{url: '${{HALL}}', morning_note: '18:00'}}\n  lab: {{url: '${{HALL}}'}}\n"
+    floor, _, office, hall, lab = load_stores(text, path="s", vendors=VENDORS, environment={"FLOOR": HOOK}).notify
+    assert (office.url, office.morning_note, str(office.zone)) == (HOOK, time(8, 5), "Asia/Riyadh")
+    assert (hall.missing, hall.morning_note, hall.zone) == ("HALL", time(18), UTC)
+    assert (floor.morning_note, lab.morning_note) == (None, None)
 
 
 def test_offline_nobody_is_missing() -> None:

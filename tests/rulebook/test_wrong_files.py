@@ -34,6 +34,9 @@ NOT_SHOWN = {
     "condition-too-large": "would be a file of thousands of parts",
     "jmespath-too-deep": "would be an expression of fifty levels",
     "jmespath-too-long": "would be an expression of two thousand characters",
+    "never-true": "a file that can be read: tests/rulebook/test_conflicts.py shows what `check` alone finds",
+    "rules-fight": "as never-true",
+    "rules-cycle": "as never-true",
 }
 """Codes that no file here shows, and why."""
 
@@ -87,8 +90,8 @@ def test_a_file_in_which_the_help_was_followed_is_right(path: Path) -> None:
 
 
 def test_there_are_many_wrong_files() -> None:
-    assert len(FILES) >= 120
-    assert len(FIXED) >= 30
+    assert len(FILES) >= 640
+    assert len(FIXED) >= 400
 
 
 def test_every_expected_text_belongs_to_a_file() -> None:
