@@ -15,7 +15,8 @@ from sqlalchemy.engine import Connection
 
 from rules_engine.core.delivery import Delivery, DeliveryId, StoreAlias
 from rules_engine.core.subject import SubjectRef
-from rules_engine.database.tables import deliveries, microseconds
+from rules_engine.database.columns import microseconds
+from rules_engine.database.tables import deliveries
 
 LONGEST_WORD = 200
 """Characters that are kept of a shop's word for an event, and of a duplicate key before it becomes its digest."""

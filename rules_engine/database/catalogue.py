@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from rules_engine.core.action import Aspect
 from rules_engine.core.condition import Truth
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.directory import Directory
+from rules_engine.core.holds import HoldState
 from rules_engine.core.plan import Episode, EpisodeKey, PlannedAction
 from rules_engine.core.rule import RuleCode
 from rules_engine.core.store import Capabilities, Store
@@ -124,6 +125,13 @@ def held_by_rule(connection: sa.Connection, store: StoreAlias) -> dict[RuleCode,
     return {RuleCode(rule): count for rule, count in connection.execute(query)}
 
 
+def hold_counts(connection: sa.Connection) -> dict[tuple[StoreAlias, HoldState], int]:
+    """How many open holds there are by store and state; what there is none of is left out."""
+    query = sa.select(holds.c.store, holds.c.state, sa.func.count()).where(holds.c.ended_at.is_(None))
+    rows = connection.execute(query.group_by(holds.c.store, holds.c.state))
+    return {(StoreAlias(store), HoldState(state)): count for store, state, count in rows}
+
+
 def has_taken_from(
     connection: sa.Connection, store: StoreAlias, rule: RuleCode, subject: SubjectRef, *, episode: int
 ) -> bool:
@@ -136,3 +144,16 @@ def has_taken_from(
         holds.c.episode == episode,
     )
     return connection.execute(sa.select(sa.exists().where(*of_stretch))).scalar_one() is True
+
+
+def held_products(
+    connection: sa.Connection, store: StoreAlias, subject: SubjectRef, rules: Iterable[RuleCode] | None = None
+) -> list[SubjectRef]:
+    """The products with an open hold that belongs to this subject, such as a category; of these rules, or of any."""
+    query = sa.select(holds.c.product).distinct()
+    query = query.where(holds.c.store == store, holds.c.ended_at.is_(None))
+    query = query.where(holds.c.subject_kind == subject.kind.value, holds.c.subject_id == subject.id)
+    if rules is not None:
+        query = query.where(holds.c.rule.in_(sorted(rules)))
+    ids = connection.execute(query.order_by(holds.c.product)).scalars()
+    return [SubjectRef(SubjectKind.PRODUCT, id_) for id_ in ids]

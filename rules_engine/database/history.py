@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,10 +13,10 @@ import sqlalchemy as sa
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.plan import Case
 from rules_engine.core.rule import RulebookHash
-from rules_engine.core.subject import Snapshot, SubjectRef
+from rules_engine.core.subject import Snapshot, SubjectKind, SubjectRef
 from rules_engine.core.view import is_changed
 
-from .rows import insert_for
+from .rows import chunks, insert_for
 from .tables import activations, history, rulebooks, snapshots
 
 LARGEST_RAW = 4096
@@ -54,8 +54,8 @@ class Ruling:
 
 
 @dataclass(frozen=True, slots=True)
-class _State:
-    """Fields (None: none were known) and whether the subject was gone, from `since` on."""
+class State:
+    """Fields (None: none were known) and whether the subject was gone, from `since` on (None: not kept since when)."""
 
     fields: dict[str, Any] | None
     is_gone: bool
@@ -63,6 +63,7 @@ class _State:
 
     @property
     def is_unseen(self) -> bool:
+        """Whether nothing was known of the subject yet."""
         return self.fields is None and not self.is_gone
 
 
@@ -71,11 +72,10 @@ def is_another(before: Case, after: Case) -> bool:
     return before.seen_at is None or before.is_gone != after.is_gone or _fields(before) != _fields(after)
 
 
-def keep(connection: sa.Connection, store: StoreAlias, before: Case, after: Case, *, until: datetime) -> None:
-    """Keep how a subject was, now that it is another: one row that undoes the change.
+def undoing(store: StoreAlias, before: Case, after: Case, *, until: datetime) -> dict[str, Any]:
+    """How a subject was, now that it is another: the one row that undoes the change.
 
-    Of a subject that is seen for the first time it keeps that it was not known before. The first of two with the same
-    revision stays.
+    Of a subject that is seen for the first time it says that it was not known before.
     """
     old, new = _fields(before), _fields(after) or {}
     changed = None if old is None else {name: value for name, value in old.items() if new.get(name, ...) != value}
@@ -83,7 +83,7 @@ def keep(connection: sa.Connection, store: StoreAlias, before: Case, after: Case
     if changed and "raw" in changed and len(json.dumps(changed["raw"])) > LARGEST_RAW:
         del changed["raw"]
         absent = sorted({*absent, "raw"})
-    row = {
+    return {
         "store": store,
         "kind": before.ref.kind.value,
         "id": before.ref.id,
@@ -93,7 +93,12 @@ def keep(connection: sa.Connection, store: StoreAlias, before: Case, after: Case
         "fields": changed,
         "absent": absent,
     }
-    connection.execute(insert_for(connection, history).on_conflict_do_nothing(), row)
+
+
+def keep(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Keep rows of `undoing`. The first of two with the same revision stays."""
+    if rows:
+        connection.execute(insert_for(connection, history).on_conflict_do_nothing(), rows)
 
 
 def _fields(case: Case) -> dict[str, Any] | None:
@@ -127,7 +132,7 @@ def known_at(
     )
 
 
-def _before(state: _State, older: Iterator[_State]) -> tuple[dict[str, Any] | None, datetime | None]:
+def _before(state: State, older: Iterator[State]) -> tuple[dict[str, Any] | None, datetime | None]:
     """The fields of the last state that differed, None when that was none, and until when it was so."""
     until = state.since
     for _, earlier in zip(range(MOST_STATES), older, strict=False):
@@ -139,7 +144,7 @@ def _before(state: _State, older: Iterator[_State]) -> tuple[dict[str, Any] | No
     return None, None
 
 
-def _states(connection: sa.Connection, store: StoreAlias, ref: SubjectRef) -> Iterator[_State]:
+def _states(connection: sa.Connection, store: StoreAlias, ref: SubjectRef) -> Iterator[State]:
     """Every state that is known of a subject, the present one first; the oldest one has no `since`."""
     of_ref = {"store": store, "kind": ref.kind.value, "id": ref.id}
     present = connection.execute(
@@ -147,17 +152,43 @@ def _states(connection: sa.Connection, store: StoreAlias, ref: SubjectRef) -> It
             *(snapshots.c[name] == value for name, value in of_ref.items())
         )
     ).one_or_none()
-    state = _State(None, is_gone=False) if present is None else _State(present.fields, present.is_gone)
+    state = State(None, is_gone=False) if present is None else State(present.fields, present.is_gone)
     rows = connection.execute(
         sa.select(history)
         .where(*(history.c[name] == value for name, value in of_ref.items()))
         .order_by(history.c.revision.desc())
     )
     for row in rows:
-        yield _State(state.fields, state.is_gone, since=row.until)
-        left = {name: value for name, value in (state.fields or {}).items() if name not in row.absent}
-        state = _State(None if row.fields is None else left | row.fields, row.was_gone)
+        yield State(state.fields, state.is_gone, since=row.until)
+        state = _undone(state, row)
     yield state
+
+
+def _undone(state: State, row: sa.Row[Any]) -> State:
+    """The state before the change that a row undoes."""
+    left = {name: value for name, value in (state.fields or {}).items() if name not in row.absent}
+    return State(None if row.fields is None else left | row.fields, row.was_gone)
+
+
+def states_of(
+    connection: sa.Connection, store: StoreAlias, kind: SubjectKind, ids: Iterable[str]
+) -> dict[SubjectRef, list[State]]:
+    """Every state that is known of each of these subjects, the oldest first; two queries for every 500 ids."""
+    found: dict[SubjectRef, list[State]] = {}
+    for chunk in chunks(ids):
+        present = sa.select(snapshots.c.id, snapshots.c.fields, snapshots.c.is_gone).where(
+            snapshots.c.store == store, snapshots.c.kind == kind.value, snapshots.c.id.in_(chunk)
+        )
+        for row in connection.execute(present):
+            found[SubjectRef(kind, row.id)] = [State(row.fields, row.is_gone)]
+        changes = sa.select(history).where(
+            history.c.store == store, history.c.kind == kind.value, history.c.id.in_(chunk)
+        )
+        for change in connection.execute(changes.order_by(history.c.id, history.c.revision.desc())):
+            states = found.setdefault(SubjectRef(kind, change.id), [State(None, is_gone=False)])
+            states[-1] = replace(states[-1], since=change.until)
+            states.append(_undone(states[-1], change))
+    return {ref: states[::-1] for ref, states in found.items()}
 
 
 def _snapshot(ref: SubjectRef, fields: Mapping[str, Any] | None) -> Snapshot | None:

@@ -15,7 +15,8 @@ from rules_engine.core.errors import LaneLostError
 from rules_engine.core.subject import SubjectKind, SubjectRef
 
 from .rows import chunks, insert_for, upsert
-from .tables import Instant, deliveries, lanes, looks, snapshots
+from .tables import deliveries, lanes, looks
+from .tables_people import sweeps
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,27 +144,6 @@ def schedule_looks(
         connection.execute(statement, rows)
 
 
-def look_at_all(connection: sa.Connection, store: StoreAlias, *, due_at: datetime, reason: str) -> None:
-    """Have every product and category that was seen and is not gone looked at by `due_at`, in one statement.
-
-    There may be 100,000 of them, and while they are written no webhook is taken.
-    """
-    known = sa.select(
-        snapshots.c.store,
-        snapshots.c.kind,
-        snapshots.c.id,
-        sa.literal(due_at, Instant),
-        sa.literal(reason, sa.Text),
-        sa.literal(0, sa.Integer),
-    ).where(
-        snapshots.c.store == store,
-        snapshots.c.kind.in_([SubjectKind.PRODUCT.value, SubjectKind.CATEGORY.value]),
-        snapshots.c.is_gone.is_(False),
-    )
-    statement = insert_for(connection, looks).from_select([column.name for column in looks.c], known)
-    connection.execute(_keeping_the_earlier(statement))
-
-
 def look_now(
     connection: sa.Connection, store: StoreAlias, refs: Iterable[SubjectRef], *, now: datetime, reason: str
 ) -> None:
@@ -247,12 +227,13 @@ def next_wake(connection: sa.Connection, store: StoreAlias) -> datetime | None:
 
 
 def stores_with_work(connection: sa.Connection, *, now: datetime) -> list[StoreAlias]:
-    """The stores with a pending delivery or a due look, by name."""
+    """The stores with a pending delivery, a due look or an open sweep, by name."""
     # Written out, not bound: SQLite uses a partial index only for a term that it can see when it plans.
     is_pending = deliveries.c.state == sa.literal_column("'pending'")
     waiting = sa.select(deliveries.c.store).where(is_pending, deliveries.c.store != "")
     due = sa.select(looks.c.store).where(looks.c.due_at <= now)
-    return [StoreAlias(store) for store in sorted(connection.execute(sa.union(waiting, due)).scalars())]
+    swept = sa.select(sweeps.c.store).where(sweeps.c.finished_at.is_(None))
+    return [StoreAlias(store) for store in sorted(connection.execute(sa.union(waiting, due, swept)).scalars())]
 
 
 def stores_to_probe(connection: sa.Connection, *, now: datetime) -> list[StoreAlias]:

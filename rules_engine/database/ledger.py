@@ -14,11 +14,14 @@ from rules_engine.core.action import ActionKey, SlotRef
 from rules_engine.core.condition import Truth
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.holds import Hold, HoldState, Slot
+from rules_engine.core.order import Order
 from rules_engine.core.plan import ActionState, Case, Episode, EpisodeKey, PlannedAction, Step, Trace
 from rules_engine.core.rule import RulebookHash, RuleCode
 from rules_engine.core.subject import Snapshot, SubjectKind, SubjectRef
 
 from . import history
+from .columns import Instant
+from .orders import open_orders, settle_orders
 from .rows import (
     OPEN_ACTIONS,
     OPEN_HOLDS,
@@ -31,7 +34,7 @@ from .rows import (
     slot_from_row,
     upsert,
 )
-from .tables import Instant, actions, episodes, holds, slots, snapshots, traces
+from .tables import actions, episodes, holds, slots, snapshots, traces
 
 TAKES_REMEMBERED = timedelta(hours=24)
 """How far back `Case.recent_takes` goes at least: the window in which a rule may take one product a few times only."""
@@ -52,6 +55,7 @@ class _Draft:
     episodes: dict[EpisodeKey, Episode] = field(default_factory=dict)
     actions: dict[ActionKey, PlannedAction] = field(default_factory=dict)
     takes: dict[RuleCode, dict[datetime, datetime]] = field(default_factory=lambda: defaultdict(dict))
+    orders: tuple[Order, ...] = ()
 
     def finished(self) -> Case:
         return Case(
@@ -68,6 +72,7 @@ class _Draft:
             actions=self.actions,
             recent_takes={rule: tuple(sorted(times.values())) for rule, times in self.takes.items()},
             ended={slot: tuple(ended) for slot, ended in self.ended.items()},
+            orders=self.orders,
         )
 
 
@@ -89,7 +94,7 @@ def load_cases(
     the actions come the open ones, the dead ones of a slot that still has a hold, and those done within the last
     `lag`, of which a late delivery may not know yet. `recent_takes` goes back for `takes`, at least for a day; it has
     one time for each turn in which a rule took the product, or had its moment, and counts only what was attempted.
-    Five queries for every 500 ids.
+    Six queries for every 500 ids.
     """
     drafts = {ref: _Draft(ref) for ref in refs}
     for chunk in chunks(ref.id for ref in drafts):
@@ -100,6 +105,8 @@ def load_cases(
         _load_holds(connection, store, chunk, drafts)
         since = now - max(takes, TAKES_REMEMBERED)
         _load_actions(connection, store, chunk, drafts, since=since, done_since=now - lag)
+        for product, orders in open_orders(connection, store, chunk).items():
+            drafts[SubjectRef(SubjectKind.PRODUCT, product)].orders = orders
     return {ref: draft.finished() for ref, draft in drafts.items()}
 
 
@@ -185,7 +192,7 @@ def _load_actions(
         if action.state.is_open or is_just_done or (action.state is ActionState.DEAD and has_hold):
             draft.actions[action.key] = action
         acted_at = max(action.created_at, action.done_at or action.created_at)  # its rule's hours may have made it wait
-        if action.step is not Step.GIVE_BACK and action.attempts and acted_at > since:
+        if action.step in {Step.TAKE, Step.MOMENT} and action.attempts and acted_at > since:
             for rule in action.rules:
                 turn = draft.takes[rule]
                 turn[action.created_at] = max(acted_at, turn.get(action.created_at, acted_at))
@@ -202,38 +209,61 @@ def save_case(connection: sa.Connection, store: StoreAlias, before: Case, after:
     Raises ValueError when an open hold that took something is left out instead of ended, or when a hold of `before`
     was never loaded: either would lose what is owed to the shop.
     """
-    if before == after:
-        return
-    _save_snapshot(connection, store, before, after, now=now)
-    _save_slots(connection, store, before, after)
-    _save_holds(connection, store, before, after, now=now)
+    save_cases(connection, store, [(before, after)], now=now)
+
+
+def save_cases(
+    connection: sa.Connection, store: StoreAlias, pairs: Iterable[tuple[Case, Case]], *, now: datetime
+) -> None:
+    """`save_case` for each of these pairs of before and after, in few statements: of a large catalogue most are new."""
+    changed = [(before, after) for before, after in pairs if before != after]
+    _save_snapshots(connection, store, changed, now=now)
     turned = [
         {"store": store, "rule": rule, **_subject(ref), "number": e.number, "truth": e.truth.value, "since": e.since}
+        for before, after in changed
         for (rule, ref), e in after.episodes.items()
         if before.episodes.get((rule, ref)) != e
     ]
     upsert(connection, episodes, turned)
+    for before, after in changed:
+        _save_deeds(connection, store, before, after, now=now)
+
+
+def _save_deeds(connection: sa.Connection, store: StoreAlias, before: Case, after: Case, *, now: datetime) -> None:
+    """What rules hold and do: slots, holds, actions, and the orders that are carried out."""
+    _save_slots(connection, store, before, after)
+    _save_holds(connection, store, before, after, now=now)
     planned = [action_columns(store, a) for key, a in after.actions.items() if before.actions.get(key) != a]
-    upsert(connection, actions, planned, by=("key",), keep=("created_at",))
+    upsert(connection, actions, [row for row in planned if row["called_at"]], by=("key",), keep=("created_at",))
+    # One that is opened again was called before: that still counts against the limits of its rule.
+    uncalled = [row for row in planned if not row["called_at"]]
+    upsert(connection, actions, uncalled, by=("key",), keep=("created_at", "called_at"))
+    settle_orders(connection, set(after.orders) - set(before.orders), now=now)
 
 
 def _subject(ref: SubjectRef) -> dict[str, str]:
     return {"kind": ref.kind.value, "id": ref.id}
 
 
-def _save_snapshot(connection: sa.Connection, store: StoreAlias, before: Case, after: Case, *, now: datetime) -> None:
-    known = (after.snapshot, after.revision, after.seen_at, after.is_gone)
-    if known == (before.snapshot, before.revision, before.seen_at, before.is_gone):
-        return
-    revision = after.revision
-    if history.is_another(before, after):
-        # A revision names one state, also where deciding saw no change: in `raw`, in a time, or in being gone.
-        revision = max(after.revision, before.revision + 1)
-        until = now if after.seen_at is None or after.seen_at == before.seen_at else after.seen_at
-        history.keep(connection, store, before, after, until=until)
-    row = _snapshot_columns(store, after.ref, after.snapshot)
-    row |= {"revision": revision, "seen_at": after.seen_at or now, "is_gone": after.is_gone}
-    upsert(connection, snapshots, [row])
+def _save_snapshots(
+    connection: sa.Connection, store: StoreAlias, pairs: Iterable[tuple[Case, Case]], *, now: datetime
+) -> None:
+    rows: list[dict[str, Any]] = []
+    overwritten: list[dict[str, Any]] = []
+    for before, after in pairs:
+        known = (after.snapshot, after.revision, after.seen_at, after.is_gone)
+        if known == (before.snapshot, before.revision, before.seen_at, before.is_gone):
+            continue
+        revision = after.revision
+        if history.is_another(before, after):
+            # A revision names one state, also where deciding saw no change: in `raw`, in a time, or in being gone.
+            revision = max(after.revision, before.revision + 1)
+            until = now if after.seen_at is None or after.seen_at == before.seen_at else after.seen_at
+            overwritten.append(history.undoing(store, before, after, until=until))
+        row = _snapshot_columns(store, after.ref, after.snapshot)
+        rows.append(row | {"revision": revision, "seen_at": after.seen_at or now, "is_gone": after.is_gone})
+    history.keep(connection, overwritten)
+    upsert(connection, snapshots, rows)
 
 
 def _snapshot_columns(store: StoreAlias, ref: SubjectRef, snapshot: Snapshot | None) -> dict[str, Any]:
@@ -354,19 +384,6 @@ def traces_for(connection: sa.Connection, store: StoreAlias, ref: SubjectRef, li
         Trace(RuleCode(row.rule), ref, row.at, Truth(row.truth), row.text, row.finding, tuple(row.caused_by))
         for row in connection.execute(query)
     ]
-
-
-def held_products(
-    connection: sa.Connection, store: StoreAlias, subject: SubjectRef, rules: Iterable[RuleCode] | None = None
-) -> list[SubjectRef]:
-    """The products with an open hold that belongs to this subject, such as a category; of these rules, or of any."""
-    query = sa.select(holds.c.product).distinct()
-    query = query.where(holds.c.store == store, holds.c.ended_at.is_(None))
-    query = query.where(holds.c.subject_kind == subject.kind.value, holds.c.subject_id == subject.id)
-    if rules is not None:
-        query = query.where(holds.c.rule.in_(sorted(rules)))
-    ids = connection.execute(query.order_by(holds.c.product)).scalars()
-    return [SubjectRef(SubjectKind.PRODUCT, id_) for id_ in ids]
 
 
 def categories(connection: sa.Connection, store: StoreAlias) -> list[Snapshot]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -15,6 +15,7 @@ from rules_engine.core.plan import Notice
 from rules_engine.core.rule import RuleCode
 from rules_engine.core.subject import SubjectKind, SubjectRef
 
+from .rows import insert_for
 from .tables import notices
 
 GATHERED_FOR = timedelta(minutes=5)
@@ -23,6 +24,9 @@ SENDING = timedelta(minutes=2)
 """How long whoever sends a message has it to himself: longer than any call. After that it goes out again."""
 LINES = 20
 """So many notices of a message are loaded; of the rest it says only how many they are."""
+NOTE = RuleCode("")
+"""What stands for the rule of a morning note, which is about all rules."""
+_NOTE_KIND = "note"
 
 
 class NoticeState(StrEnum):
@@ -41,7 +45,8 @@ class Digest:
     """All that one rule has to tell one target by now.
 
     `notices` are the first of `count`, oldest first, each with its store; they are about so many different `subjects`.
-    `last` is the id of the newest; `attempts` counts the failed tries since the first of them.
+    `last` is the id of the newest; `attempts` counts the failed tries since the first of them. Or it is a morning note:
+    then it is the whole text of the newest one in `note`, of the time `noted_at`, and there are no notices.
     """
 
     target: str
@@ -51,11 +56,13 @@ class Digest:
     subjects: int
     last: int
     attempts: int
+    note: str = ""
+    noted_at: datetime | None = None
 
     @property
     def since(self) -> datetime:
-        """When the oldest of them came to be."""
-        return self.notices[0][1].at
+        """When the oldest of them came to be, or for when the note is."""
+        return self.noted_at or self.notices[0][1].at
 
 
 def add_notices(connection: sa.Connection, store: StoreAlias, added: Iterable[Notice], *, now: datetime) -> None:
@@ -77,6 +84,31 @@ def add_notices(connection: sa.Connection, store: StoreAlias, added: Iterable[No
     ]
     if rows:
         connection.execute(sa.insert(notices), rows)
+
+
+def add_note(connection: sa.Connection, target: str, day: date, text: str, *, at: datetime, now: datetime) -> bool:
+    """Have a target get the morning note of a day, which is due `at`. False when it has, or had, one of that day."""
+    row = {
+        "store": "",
+        "target": target,
+        "rule": NOTE,
+        "kind": _NOTE_KIND,
+        "subject": day.isoformat(),
+        "called": "",
+        "text": text,
+        "at": at,
+        "state": NoticeState.WAITING.value,
+        "due_at": now,
+    }
+    return connection.execute(insert_for(connection, notices).on_conflict_do_nothing(), row).rowcount == 1
+
+
+def has_note(connection: sa.Connection, target: str, day: date) -> bool:
+    """Whether a morning note of that day was written for the target."""
+    # Written out, as below.
+    is_note = notices.c.kind == sa.literal_column(f"'{_NOTE_KIND}'")
+    query = sa.select(notices.c.id).where(is_note, notices.c.target == target, notices.c.subject == day.isoformat())
+    return connection.execute(query).first() is not None
 
 
 # Written out, not bound: SQLite uses a partial index only for a term that it can see when it plans.
@@ -109,6 +141,9 @@ def _digest(connection: sa.Connection, target: str, rule: RuleCode) -> Digest:
         sa.func.max(notices.c.attempts),
     ).where(waits)
     count, subjects, last, attempts = connection.execute(tally).one()
+    if rule == NOTE:
+        newest = connection.execute(sa.select(notices).where(waits).order_by(notices.c.id.desc()).limit(1)).one()
+        return Digest(target, rule, (), count, 0, last, attempts, newest.text, newest.at)
     rows = connection.execute(sa.select(notices).where(waits).order_by(notices.c.id).limit(LINES))
     told = tuple((StoreAlias(row.store), _from_row(row)) for row in rows)
     return Digest(target, rule, told, count, subjects, last, attempts)

@@ -154,7 +154,8 @@ def retry_dead_letter(connection: sa.Connection, key: ActionKey, *, now: datetim
 
     The look decides whether it is still wanted. Raises `DatabaseError` when the key is no dead letter's.
     """
-    row = _bury(connection, key, {"state": ActionState.PENDING.value, "attempts": 0, "reason": "", "due_at": None})
+    anew = {"attempts": 0, "reason": "", "due_at": None, "admitted_at": None, "question": None}
+    row = _bury(connection, key, {"state": ActionState.PENDING.value, **anew})
     if row.step == Step.TAKE:
         # Its holds ended as never taken; the rule may take once more, and then opens this very action again.
         _may_take_again(connection, row)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +15,8 @@ from rules_engine.core.rule import RuleCode
 from .ledger import TAKES_REMEMBERED
 from .rows import OPEN_ACTIONS, OPEN_HOLDS
 from .tables import actions, episodes, holds
+from .tables_people import pauses
+from .vanished import rename_in_questions
 
 _TOOK = frozenset({HoldState.SENT, HoldState.TAKEN, HoldState.HOLDING})
 
@@ -32,7 +33,8 @@ def rename_rule(
 
     Its stretches and open holds move, with the ended holds of a stretch that still runs, so that it takes nothing
     twice; what ended before keeps the code under which it was, and so do traces. So do its actions: those that are
-    open or dead, and those of the last `takes`, by which it is counted how often it took a product.
+    open or dead, and those of the last `takes`, by which it is counted how often it took a product. What a person
+    paused stays paused, what was ordered stays ordered, and what is asked goes on under the new code.
 
     Where the new code has a stretch of its own already, that one counts, and the holds move into it. Of two holds on
     one slot the one that took it goes on, else that of the new code.
@@ -46,18 +48,10 @@ def rename_rule(
     _move_holds(connection, former, code)
     _move_episodes(connection, former, code)
     _move_actions(connection, former, code, since=now - takes)
+    rename_in_questions(connection, former, code, now=now)
+    is_paused = sa.and_(pauses.c.rule == former, pauses.c.resumed_at.is_(None))
+    connection.execute(sa.update(pauses).where(is_paused).values(rule=code))
     return int(held)
-
-
-def held_by(connection: sa.Connection, *, except_for: Collection[RuleCode]) -> dict[RuleCode, int]:
-    """Of how many products each rule but these holds something, in all stores."""
-    query = (
-        sa.select(holds.c.rule, sa.func.count(sa.distinct(holds.c.store + sa.literal("\n") + holds.c.product)))
-        .where(holds.c.ended_at.is_(None))
-        .group_by(holds.c.rule)
-        .order_by(holds.c.rule)
-    )
-    return {RuleCode(rule): count for rule, count in connection.execute(query) if rule not in except_for}
 
 
 def _settle_doubles(connection: sa.Connection, former: RuleCode, code: RuleCode, *, now: datetime) -> None:
@@ -122,4 +116,4 @@ def _move_actions(connection: sa.Connection, former: RuleCode, code: RuleCode, *
     query = sa.select(actions.c.seq, actions.c.rules).where(named, sa.or_(matters, is_recent))
     for seq, rules in connection.execute(query).all():
         renamed = list(dict.fromkeys(code if rule == former else rule for rule in rules))
-        connection.execute(sa.update(actions).where(actions.c.seq == seq).values(rules=renamed))
+        connection.execute(sa.update(actions).where(actions.c.seq == seq).values(rules=renamed, rule=renamed[0]))

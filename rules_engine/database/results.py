@@ -15,7 +15,7 @@ from rules_engine.core.plan import ActionState, PlannedAction, Trace
 from rules_engine.core.rule import RuleCode
 from rules_engine.core.subject import SubjectKind, SubjectRef
 
-from .rows import action_from_row, chunks
+from .rows import action_from_row, beside, chunks
 from .tables import actions, attempts, looks, traces
 
 
@@ -32,9 +32,10 @@ def results_for(
 ) -> Results:
     """What was decided about these subjects since then, or because of the delivery `cause`, and what was called."""
     wanted = set(subjects)
-    query = sa.select(traces).where(traces.c.store == store, traces.c.at >= since).order_by(traces.c.id)
+    # Sorted here: for their order SQLite would read through all that was ever done.
+    query = sa.select(traces).where(beside(traces.c.store) == store, traces.c.at >= since)
     told = []
-    for row in connection.execute(query):
+    for row in sorted(connection.execute(query), key=lambda row: row.id):
         ref = SubjectRef(SubjectKind(row.kind), row.subject)
         if ref in wanted or cause in row.caused_by:
             told.append(
@@ -42,8 +43,8 @@ def results_for(
             )
     tried = sa.select(attempts.c.action).where(attempts.c.store == store, attempts.c.started_at >= since)
     is_recent = sa.or_(actions.c.created_at >= since, actions.c.key.in_(tried))
-    rows = connection.execute(sa.select(actions).where(actions.c.store == store, is_recent).order_by(actions.c.seq))
-    found = (action_from_row(row) for row in rows)
+    recent = sa.select(actions).where(beside(actions.c.store) == store, is_recent)
+    found = (action_from_row(row) for row in sorted(connection.execute(recent), key=lambda row: row.seq))
     return Results(
         tuple(told),
         tuple(each for each in found if cause in each.caused_by or wanted & {each.about, _product_of(each)}),

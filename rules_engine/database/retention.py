@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.plan import ActionState
+from rules_engine.core.question import QuestionState
+from rules_engine.core.sweep import SweepKind, SweepState
 from rules_engine.database.arrivals import DeliveryState
 from rules_engine.database.tables import actions, attempts, deliveries, history, holds, notices, traces
+from rules_engine.database.tables_people import orders, pauses, questions, sweeps
 
 STEP = 5_000
 """Rows of a kind that one transaction forgets at most, so that no webhook waits for it."""
@@ -20,7 +24,8 @@ STEP = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long things are kept after they ended. Open holds, waiting deliveries and rulebooks are kept for ever.
+    """How long things are kept after they ended. Open holds and questions, open orders, waiting deliveries,
+    actions and rulebooks are kept for ever.
 
     `blind_bodies` is for shops that cannot be read, where a body is the only sight of a product. `keys` are the
     duplicate keys, with the rest of their rows: longer than any shop goes on delivering the same thing.
@@ -44,6 +49,10 @@ class Pruned:
     holds: int = 0
     history: int = 0
     notices: int = 0
+    questions: int = 0
+    orders: int = 0
+    sweeps: int = 0
+    pauses: int = 0
 
     @property
     def is_complete(self) -> bool:
@@ -70,6 +79,12 @@ def prune(
         history=_prune_history(connection, now - retention.records),
         # Also what nobody could be told: its target's address may not be set for years.
         notices=_delete(connection, notices.c.id, notices.c.at < now - retention.records),
+        questions=_delete(
+            connection, questions.c.id, _is_settled & (questions.c.answered_at < now - retention.records)
+        ),
+        orders=_delete(connection, orders.c.id, orders.c.done_at < now - retention.records),
+        sweeps=_delete(connection, sweeps.c.id, _is_over(now - retention.records)),
+        pauses=_delete(connection, pauses.c.id, pauses.c.resumed_at < now - retention.records),
     )
 
 
@@ -82,6 +97,34 @@ _is_still_judged = attempts.c.action.in_(
         actions.c.state.in_([state.value for state in ActionState if state.is_open or state is ActionState.DEAD])
     )
 )
+
+
+# An action that names its question is judged, and told, by the answer.
+_is_settled = questions.c.state.not_in([s.value for s in QuestionState if s.is_waiting]) & ~sa.exists().where(
+    actions.c.question == questions.c.id
+)
+
+
+def _is_over(before: datetime) -> sa.ColumnElement[bool]:
+    """Sweeps that ended before then.
+
+    The last of each kind stays: schedules go by it, and shares of a catalogue are of what it found. The learning ones
+    stay too: they say since when the store is connected.
+    """
+    other = sweeps.alias("other")
+    is_newer = sa.and_(
+        other.c.store == sweeps.c.store,
+        other.c.kind == sweeps.c.kind,
+        other.c.state == SweepState.DONE.value,
+        other.c.is_dry.is_(False),
+        other.c.id > sweeps.c.id,
+    )
+    is_needless = sa.or_(
+        sa.exists().where(is_newer), sweeps.c.is_dry.is_(True), sweeps.c.state == SweepState.STOPPED.value
+    )
+    has_ended = sweeps.c.state.in_([state.value for state in SweepState if not state.is_open])
+    is_learning = sweeps.c.kind == SweepKind.LEARNING.value
+    return sa.and_(has_ended, sweeps.c.finished_at < before, ~is_learning, is_needless)
 
 
 def _prune_bodies(connection: Connection, now: datetime, retention: Retention, blind: Collection[StoreAlias]) -> int:
@@ -104,6 +147,6 @@ def _prune_history(connection: Connection, before: datetime) -> int:
     return connection.execute(sa.delete(history).where(key.in_(oldest))).rowcount
 
 
-def _delete(connection: Connection, key: sa.Column[int], is_old: sa.ColumnElement[bool]) -> int:
+def _delete(connection: Connection, key: sa.Column[Any], is_old: sa.ColumnElement[bool]) -> int:
     oldest = sa.select(key).where(is_old).limit(STEP)
     return connection.execute(sa.delete(key.table).where(key.in_(oldest))).rowcount

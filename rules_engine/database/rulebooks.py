@@ -30,15 +30,18 @@ def store_rulebook(connection: sa.Connection, hash_: RulebookHash, texts: Mappin
     connection.execute(statement, {"hash": hash_, "texts": dict(texts), "stored_at": now})
 
 
-def activate(connection: sa.Connection, hash_: RulebookHash, *, now: datetime, reason: str) -> int:
+def activate(
+    connection: sa.Connection, hash_: RulebookHash, *, now: datetime, reason: str, is_anew: bool = False
+) -> int:
     """Put a stored rulebook in force; the id of its activation, an old one when it is in force already.
 
+    With `is_anew` it is activated again even so: turns that are under way are then rolled back and decided again.
     Raises `DatabaseError` when no rulebook of this hash is stored.
     """
     if connection.execute(sa.select(rulebooks.c.hash).where(rulebooks.c.hash == hash_)).one_or_none() is None:
         raise DatabaseError(f"There is no rulebook {hash_!r} to make active: store its texts first.")
     newest = connection.execute(_NEWEST).one_or_none()
-    if newest is not None and newest.rulebook == hash_:
+    if newest is not None and newest.rulebook == hash_ and not is_anew:
         return int(newest.id)
     row = {"rulebook": hash_, "activated_at": now, "reason": reason}
     connection.execute(sa.insert(activations), row)
@@ -67,3 +70,9 @@ def stored_rulebooks(connection: sa.Connection, prefix: str) -> dict[RulebookHas
     begins = sa.func.substr(rulebooks.c.hash, 1, len(prefix)) == prefix.lower()
     rows = connection.execute(sa.select(rulebooks.c.hash, rulebooks.c.texts).where(begins).order_by(rulebooks.c.hash))
     return {RulebookHash(row.hash): row.texts for row in rows}
+
+
+def texts_that_ran(connection: sa.Connection, *, limit: int) -> list[Mapping[str, str]]:
+    """The texts of the rulebooks that were in force last, the newest first."""
+    newest = sa.select(rulebooks.c.texts).join(activations, rulebooks.c.hash == activations.c.rulebook)
+    return list(connection.execute(newest.order_by(activations.c.id.desc()).limit(limit)).scalars())

@@ -2,64 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
-
 import sqlalchemy as sa
-from sqlalchemy.engine import Dialect
 
-metadata = sa.MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-class Instant(sa.types.TypeDecorator[datetime]):
-    """An aware UTC time: `timestamptz` on PostgreSQL, microseconds since 1970 as an integer on SQLite."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
-        """The column type that the database has for an instant."""
-        if dialect.name == "sqlite":
-            return dialect.type_descriptor(sa.BigInteger())
-        return dialect.type_descriptor(sa.DateTime(timezone=True))
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        """An aware time as the database keeps it; a naive one is refused."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("times are aware")
-        if dialect.name == "sqlite":
-            return microseconds(value)
-        return value.astimezone(UTC)
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """The time as aware UTC."""
-        if value is None:
-            return None
-        if dialect.name == "sqlite":
-            return EPOCH + timedelta(microseconds=int(value))
-        aware: datetime = value
-        return aware.astimezone(UTC)
-
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def microseconds(at: datetime) -> int:
-    """An aware time as SQLite keeps it: microseconds since 1970, exactly. For statements that are written out."""
-    return (at - EPOCH) // timedelta(microseconds=1)
-
-
-# SQLite counts only an INTEGER PRIMARY KEY by itself.
-Serial = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+from . import tables_people  # noqa: F401 - its tables belong to the same metadata
+from .columns import Instant, Serial
+from .columns import metadata as metadata  # noqa: PLC0414 - who has the tables has their metadata
 
 deliveries = sa.Table(
     "deliveries",
@@ -160,6 +107,8 @@ holds = sa.Table(
     sa.Column("since", Instant, nullable=False),
     sa.Column("changed_at", Instant),
     sa.Column("ended_at", Instant),
+    sa.Column("is_ordered", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
+    sa.Column("stood", sa.Text, nullable=False, default="", server_default=""),
     sa.Index("ix_holds_product", "store", "product"),
     sa.Index("ix_holds_subject", "store", "rule", "subject_kind", "subject_id"),
 )
@@ -177,6 +126,15 @@ sa.Index(
     holds.c.store,
     holds.c.aspect,
     holds.c.target,
+    sqlite_where=holds.c.ended_at.is_(None),
+    postgresql_where=holds.c.ended_at.is_(None),
+)
+# With the product, of how many each rule holds something is told by the index alone.
+sa.Index(
+    "ix_holds_open_rule",
+    holds.c.store,
+    holds.c.rule,
+    holds.c.product,
     sqlite_where=holds.c.ended_at.is_(None),
     postgresql_where=holds.c.ended_at.is_(None),
 )
@@ -219,13 +177,24 @@ actions = sa.Table(
     sa.Column("state", sa.Text, nullable=False, comment="an ActionState"),
     sa.Column("attempts", sa.Integer, nullable=False, default=0),
     sa.Column("is_whole", sa.Boolean, nullable=False, default=False),
-    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("created_at", Instant, nullable=False, index=True),
     sa.Column("due_at", Instant),
     sa.Column("done_at", Instant),
     sa.Column("reason", sa.Text, nullable=False, default=""),
     sa.Column("caused_by", sa.JSON, nullable=False),
+    sa.Column("rule", sa.Text, nullable=False, default="", server_default="", comment="the first of `rules`"),
+    sa.Column("admitted_at", Instant, comment="when the limits of the rule let it be sent"),
+    sa.Column("called_at", Instant, comment="when it was last called for"),
+    sa.Column("question", sa.Text, comment="what it waits for, or was answered with yes"),
     sa.Index("ix_actions_product", "store", "product", "created_at"),
     sa.Index("ix_actions_state", "state", "store"),
+    sa.Index("ix_actions_called", "store", "rule", "called_at"),
+)
+sa.Index(
+    "ix_actions_question",
+    actions.c.question,
+    sqlite_where=actions.c.question.is_not(None),
+    postgresql_where=actions.c.question.is_not(None),
 )
 
 attempts = sa.Table(
@@ -286,7 +255,7 @@ looks = sa.Table(
     sa.Column("due_at", Instant, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("failures", sa.Integer, nullable=False, default=0),
-    sa.Index("ix_looks_due", "store", "due_at"),
+    sa.Index("ix_looks_due", "store", "due_at", "kind", "id"),
 )
 
 lanes = sa.Table(
@@ -329,4 +298,13 @@ sa.Index(
     notices.c.due_at,
     sqlite_where=notices.c.state == "waiting",
     postgresql_where=notices.c.state == "waiting",
+)
+# One morning note for each target and day, whoever writes it.
+sa.Index(
+    "ix_notices_note",
+    notices.c.target,
+    notices.c.subject,
+    unique=True,
+    sqlite_where=notices.c.kind == "note",
+    postgresql_where=notices.c.kind == "note",
 )

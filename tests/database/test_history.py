@@ -20,9 +20,9 @@ from rules_engine.core.directory import Directory
 from rules_engine.core.outcome import answered
 from rules_engine.core.plan import ActionState, Case, PlannedAction, Step
 from rules_engine.core.rule import RulebookHash, RuleCode
-from rules_engine.core.subject import ProductId, Snapshot, category, product
+from rules_engine.core.subject import ProductId, Snapshot, SubjectKind, category, product
 from rules_engine.database import ledger, tables
-from rules_engine.database.history import LARGEST_RAW, Known, known_at, rulebook_at
+from rules_engine.database.history import LARGEST_RAW, Known, known_at, rulebook_at, states_of
 from rules_engine.database.rulebooks import activate, store_rulebook
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -196,3 +196,19 @@ def test_the_rulebook_that_was_in_force_at_a_time(
     found = rulebook_at(connection, later(minutes))
     assert (found.hash if found else None) == expected
     assert found is None or found.texts == {"rules/a.yaml": expected}
+
+
+@given(states=st.lists(st.none() | STATES, max_size=8))
+def test_all_states_are_told_at_once_as_they_are_told_one_by_one(
+    memory: sa.Engine, states: list[dict[str, Any] | None]
+) -> None:
+    with rolled_back(memory) as connection:
+        for number, fields in enumerate(states):
+            save(connection, later(number), **(fields or {}), is_gone=fields is None)
+        found = states_of(connection, WEB, SubjectKind.PRODUCT, ["17", "nobody"])
+        assert list(found) == ([PRODUCT] if states else [])
+        for state in found.get(PRODUCT, ()):
+            if state.since is not None:
+                then = known(connection, state.since)
+                assert (then.snapshot and then.snapshot.fields, then.is_gone) == (state.fields, state.is_gone)
+                assert then.since == state.since

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,8 +11,10 @@ import sqlalchemy as sa
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.errors import LaneLostError
 from rules_engine.core.subject import SubjectRef, category, product
+from rules_engine.core.sweep import SweepKind, SweepState
 from rules_engine.database import lanes, tables
 from rules_engine.database.lanes import LaneRow, Look
+from rules_engine.database.sweeps import open_sweeps, request_sweep, save_sweep
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -190,9 +193,18 @@ def test_stores_with_work_have_a_pending_delivery_or_a_due_look(connection: sa.C
     assert lanes.stores_with_work(connection, now=NOW) == ["a", "c"]
 
 
+def test_a_sweep_that_is_not_at_its_end_is_work_too(connection: sa.Connection) -> None:
+    request_sweep(connection, StoreAlias("s"), SweepKind.ASKED, now=NOW, reason="asked")
+    assert lanes.stores_with_work(connection, now=NOW) == ["s"]
+    [sweep] = open_sweeps(connection, StoreAlias("s"))
+    save_sweep(connection, replace(sweep, state=SweepState.DONE, finished_at=NOW))
+    assert lanes.stores_with_work(connection, now=NOW) == []
+
+
 def test_stores_with_work_reads_only_what_is_pending(connection: sa.Connection) -> None:
     seen: list[str] = []
     sa.event.listen(connection, "before_cursor_execute", lambda *a: seen.append(a[2]))
     lanes.stores_with_work(connection, now=NOW)
     plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {seen[0]}", ("", 0)).all()
     assert any("ix_deliveries_pending" in row[-1] for row in plan)
+    assert any("ix_sweeps_open" in row[-1] for row in plan)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -23,10 +23,12 @@ from rules_engine.core.plan import ActionState, Case, Episode, PlannedAction, St
 from rules_engine.core.rule import RulebookHash, RuleCode
 from rules_engine.core.subject import ProductId, Snapshot, SubjectRef, brand, category, product
 from rules_engine.database import ledger, tables
+from rules_engine.database.catalogue import held_products
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 WEB, KSA = StoreAlias("web"), StoreAlias("ksa")
 PRODUCT = product("17")
+OTHER = product("18")
 FEATURED = SlotRef(ProductId("17"), Aspect.MEMBERSHIP, "c1")
 RULE = RuleCode("sold-out")
 PENDING = Hold(RULE, PRODUCT, wish=False, episode=1, state=HoldState.PENDING, since=NOW)
@@ -90,7 +92,7 @@ def remembered(case: Case, now: datetime = NOW) -> Case:
     takes: dict[RuleCode, dict[datetime, datetime]] = defaultdict(dict)
     for action in case.actions.values():
         acted_at = max(action.created_at, action.done_at or action.created_at)
-        if action.step is not Step.GIVE_BACK and action.attempts and acted_at > now - timedelta(hours=24):
+        if action.step in {Step.TAKE, Step.MOMENT} and action.attempts and acted_at > now - timedelta(hours=24):
             for rule in action.rules:
                 takes[rule][action.created_at] = max(acted_at, takes[rule].get(action.created_at, acted_at))
 
@@ -145,6 +147,19 @@ def test_a_case_that_was_loaded_and_changed_comes_back_changed(
         after = data.draw(later(before, {action.slot for action in case.actions.values()}))
         loaded = save(connection, before, after)
         assert replace(unnumbered(loaded), recent_takes={}) == replace(unnumbered(remembered(after)), recent_takes={})
+
+
+@given(one=cases(PRODUCT), two=cases(OTHER))
+def test_cases_that_are_saved_together_are_as_if_each_were_saved_alone(memory: sa.Engine, one: Case, two: Case) -> None:
+    def left(*saves: Sequence[tuple[Case, Case]]) -> list[list[Mapping[str, Any]]]:
+        with rolled_back(memory) as connection:
+            for pairs in saves:
+                ledger.save_cases(connection, WEB, pairs, now=NOW)
+            kept = (tables.snapshots, tables.history, tables.episodes, tables.slots, tables.actions)
+            return [rows(connection, table) for table in kept]
+
+    pairs = [(Case(PRODUCT), one), (Case(OTHER), two)]
+    assert left(pairs) == left(pairs[:1], pairs[1:])
 
 
 @st.composite
@@ -216,7 +231,7 @@ def test_as_many_queries_for_three_hundred_products_as_for_three(connection: sa.
         with statements(connection) as seen:
             ledger.load_cases(connection, WEB, [product(str(n)) for n in range(many)], now=NOW)
         counts.append(len(seen))
-    assert counts == [5, 5, 10]
+    assert counts == [6, 6, 12]
 
 
 def test_the_stores_and_kinds_of_equal_ids_are_kept_apart(connection: sa.Connection) -> None:
@@ -397,11 +412,11 @@ def test_held_products_are_those_with_an_open_hold_of_the_subject(connection: sa
         save(
             connection, Case(ref), Case(ref, slots={slot: Slot(slot, True, NOW, (hold, other) if number else (hold,))})
         )
-    assert ledger.held_products(connection, WEB, about) == [product("0"), product("1")]
-    assert ledger.held_products(connection, WEB, about, [RuleCode("other")]) == [product("1")]
-    assert ledger.held_products(connection, WEB, about, []) == []
-    assert ledger.held_products(connection, WEB, category("c2")) == []
-    assert ledger.held_products(connection, WEB, product("c1")) == []
+    assert held_products(connection, WEB, about) == [product("0"), product("1")]
+    assert held_products(connection, WEB, about, [RuleCode("other")]) == [product("1")]
+    assert held_products(connection, WEB, about, []) == []
+    assert held_products(connection, WEB, category("c2")) == []
+    assert held_products(connection, WEB, product("c1")) == []
 
 
 def test_categories_are_remembered_as_last_seen(connection: sa.Connection) -> None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.engine import Connection
 
 from rules_engine.core.errors import DatabaseError
-from rules_engine.database.engine import Database, is_current, migrate
-from rules_engine.database.tables import metadata
+from rules_engine.database.columns import microseconds
+from rules_engine.database.engine import Database, _revisions, is_current, migrate
+from rules_engine.database.rows import action_from_row, hold_from_row
+from rules_engine.database.tables import actions, holds, metadata
 
 
 @pytest.fixture
@@ -42,7 +46,7 @@ def schema(connection: Connection) -> dict[str, str]:
 
 
 def test_the_revisions_make_the_tables_that_the_code_uses(url: str, database: Database) -> None:
-    assert migrate(url) == "0002"
+    assert migrate(url) == "0003"
     assert database.read_now(differences) == []
 
 
@@ -71,7 +75,7 @@ def test_two_that_migrate_at_once_both_find_it_done(url: str) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert done == ["0002", "0002"]
+    assert done == ["0003", "0003"]
 
 
 def test_a_database_of_a_later_release_is_refused_with_a_sentence(url: str, database: Database) -> None:
@@ -85,3 +89,72 @@ def test_a_database_of_a_later_release_is_refused_with_a_sentence(url: str, data
 def test_revisions_leave_the_logging_of_the_program_alone(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     migrate(url)
     assert capsys.readouterr() == ("", "")
+
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def kept_by_0002(connection: Connection) -> None:
+    """A hold and four actions, as the release before questions and limits left them."""
+    config = _revisions()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "0002")
+    then = sa.MetaData()
+    then.reflect(connection, only=("actions", "holds"))
+    slot = {"store": "web", "product": "17", "aspect": "membership"}
+    row = {
+        **slot,
+        "slot_target": "c1",
+        "target": "c1",
+        "wish": False,
+        "kind": "remove_from_category",
+        "step": "take",
+        "rules": ["leaves", "other"],
+        "about_kind": "product",
+        "about_id": "17",
+        "caused_by": [],
+        "is_whole": False,
+        "created_at": microseconds(NOW),
+        "done_at": None,
+        "reason": "",
+        "attempts": 0,
+    }
+    later = microseconds(NOW + timedelta(minutes=1))
+    known: dict[str, dict[str, object]] = {
+        "waits": {"state": "pending"},
+        "called": {"state": "sent", "attempts": 1},
+        "done": {"state": "done", "attempts": 2, "done_at": later},
+        "found so": {"state": "confirmed", "done_at": later},
+    }
+    for key, changes in known.items():
+        connection.execute(sa.insert(then.tables["actions"]).values({**row, "key": key, **changes}))
+    hold = {
+        **slot,
+        "target": "c1",
+        "rule": "leaves",
+        "subject_kind": "product",
+        "subject_id": "17",
+        "wish": False,
+        "episode": 1,
+        "takes": 1,
+        "state": "holding",
+        "is_left": False,
+        "reason": "",
+        "cause": ["d-1"],
+        "since": microseconds(NOW),
+    }
+    connection.execute(sa.insert(then.tables["holds"]).values(hold))
+
+
+def test_what_an_earlier_release_did_still_counts_and_is_still_held(url: str, database: Database) -> None:
+    database.write_now(kept_by_0002)
+    assert migrate(url) == "0003"
+    found = {row.key: row for row in database.read_now(lambda c: c.execute(sa.select(actions)).all())}
+    assert {row.rule for row in found.values()} == {"leaves"}
+    later = NOW + timedelta(minutes=1)
+    called = {key: action_from_row(row).called_at for key, row in found.items()}
+    assert called == {"waits": None, "called": NOW, "done": later, "found so": None}
+    admitted = {key for key, row in found.items() if action_from_row(row).admitted_at is not None}
+    assert admitted == {"called", "done"}, "what was sent already needs no leave"
+    hold = hold_from_row(database.read_now(lambda c: c.execute(sa.select(holds)).one()))
+    assert (hold.rule, hold.takes, hold.is_ordered, hold.stood) == ("leaves", 1, False, "")

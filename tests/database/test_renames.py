@@ -151,12 +151,3 @@ def test_actions_that_matter_still_are_the_new_rule_s(connection: sa.Connection)
     rename(connection)
     rules = list(connection.execute(sa.select(actions.c.rules).order_by(actions.c.seq)).scalars())
     assert rules == [[NEW], [OTHER, NEW], [NEW], [OLD], [NEW], ["older"]]
-
-
-def test_what_rules_that_are_gone_still_hold_is_counted_by_product(connection: sa.Connection) -> None:
-    for product in ("1", "1", "2"):
-        add_hold(connection, OLD, product)
-    add_hold(connection, OLD, "1", store="ksa")
-    add_hold(connection, OLD, "3", state=HoldState.RELEASED)
-    add_hold(connection, NEW)
-    assert renames.held_by(connection, except_for={NEW}) == {OLD: 3}

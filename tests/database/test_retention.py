@@ -14,11 +14,11 @@ from rules_engine.core.delivery import Delivery, DeliveryId, StoreAlias
 from rules_engine.core.plan import ActionState
 from rules_engine.database import retention as forgetting
 from rules_engine.database.arrivals import Arrival, DeliveryState, insert, row_of
+from rules_engine.database.columns import Instant
 from rules_engine.database.engine import Database
 from rules_engine.database.notices import NoticeState
 from rules_engine.database.retention import Pruned, Retention, prune
 from rules_engine.database.tables import (
-    Instant,
     actions,
     attempts,
     deliveries,

@@ -1,0 +1,178 @@
+"""What was done in a span of time and what still stands open, counted, for those who want it short.
+
+Every query walks over a span of an index, or over what is open: never over all that was ever done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from rules_engine.core.action import SlotRef, SlotValue
+from rules_engine.core.delivery import StoreAlias
+from rules_engine.core.holds import Hold, HoldState
+from rules_engine.core.plan import ActionState, Step
+from rules_engine.core.rule import RuleCode
+from rules_engine.core.subject import ProductId, SubjectKind, SubjectRef
+
+from .rows import chunks, hold_from_row, slot_from_row
+from .tables import actions, attempts, holds, looks, notices, slots, snapshots
+
+
+@dataclass(frozen=True, slots=True)
+class Deeds:
+    """What one rule did of one kind in one store: to how many products, and to which first."""
+
+    store: StoreAlias
+    rule: RuleCode
+    step: Step
+    products: int
+    first: tuple[ProductId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A hold as it stands: its slot, and the value that the slot had before anybody held it."""
+
+    slot: SlotRef
+    baseline: SlotValue
+    hold: Hold
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The holds of some states, of so many products; the first of them, oldest first."""
+
+    products: int = 0
+    first: tuple[Standing, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """The subjects that could not be looked at: how many, and the first with the reasons, by kind and id."""
+
+    subjects: int = 0
+    first: tuple[tuple[SubjectRef, str], ...] = ()
+
+
+def deeds_since(connection: sa.Connection, since: datetime, *, first: int) -> list[Deeds]:
+    """What rules did since then, by store, rule and kind, with the `first` products of each.
+
+    What somebody else had done already is nothing that we did, nor is what was given up.
+    """
+    was_done = sa.or_(
+        sa.and_(attempts.c.outcome == "done", actions.c.state != ActionState.DEAD.value),
+        # The answer was lost, or said nothing, and a later read showed it.
+        sa.and_(attempts.c.outcome != "nothing to do", actions.c.state == ActionState.CONFIRMED.value),
+    )
+    what = (actions.c.store, actions.c.rule, actions.c.step)
+    done = (
+        sa.select(*what, actions.c.product, sa.func.min(attempts.c.id).label("at"))
+        .join(actions, actions.c.key == attempts.c.action)
+        .where(attempts.c.started_at >= since, was_done)
+        .group_by(*what, actions.c.product)
+        .subquery()
+    )
+    kind = (done.c.store, done.c.rule, done.c.step)
+    numbered = sa.select(
+        *kind,
+        done.c.product,
+        sa.func.row_number().over(partition_by=kind, order_by=done.c.at).label("number"),
+        sa.func.count().over(partition_by=kind).label("products"),
+    ).subquery()
+    query = sa.select(numbered).where(numbered.c.number <= first)
+    found: dict[tuple[str, str, str], Deeds] = {}
+    for row in connection.execute(query.order_by(*numbered.c["store", "step", "rule", "number"])):
+        key = (row.store, row.rule, row.step)
+        before = found[key].first if key in found else ()
+        chosen = (*before, ProductId(row.product))
+        found[key] = Deeds(StoreAlias(row.store), RuleCode(row.rule), Step(row.step), row.products, chosen)
+    return list(found.values())
+
+
+def count_holds(
+    connection: sa.Connection,
+    store: StoreAlias,
+    states: Collection[HoldState],
+    *,
+    first: int,
+    changed_since: datetime | None = None,
+) -> Counted:
+    """The open holds of a store in these states, or those that came into them since then; of each product the first."""
+    which = sa.and_(
+        holds.c.store == store, holds.c.ended_at.is_(None), holds.c.state.in_(sorted(state.value for state in states))
+    )
+    if changed_since is not None:
+        which = sa.and_(which, holds.c.changed_at >= changed_since)
+    products = connection.execute(sa.select(sa.func.count(holds.c.product.distinct())).where(which)).scalar_one()
+    if not products:
+        return Counted()
+    is_of_slot = sa.and_(*(slots.c[name] == holds.c[name] for name in ("store", "product", "aspect", "target")))
+    of_product = sa.select(sa.func.min(holds.c.id)).where(which).group_by(holds.c.product)
+    oldest = (
+        sa.select(holds, slots.c.baseline)
+        .select_from(holds.outerjoin(slots, is_of_slot))
+        .where(holds.c.id.in_(of_product))
+        .order_by(holds.c.since, holds.c.id)
+        .limit(first)
+    )
+    return Counted(products, tuple(_standing(row) for row in connection.execute(oldest)))
+
+
+def _standing(row: sa.Row[Any]) -> Standing:
+    return Standing(slot_from_row(row), row.baseline, hold_from_row(row))
+
+
+def last_deeds(connection: sa.Connection, store: StoreAlias, rules: Iterable[RuleCode]) -> dict[RuleCode, datetime]:
+    """When each of these rules was last called for in the store; without those for which nothing was called yet."""
+    found: dict[RuleCode, datetime] = {}
+    for rule in rules:
+        last = sa.select(sa.func.max(actions.c.called_at)).where(actions.c.store == store, actions.c.rule == rule)
+        at: datetime | None = connection.execute(last).scalar_one()
+        if at is not None:
+            found[rule] = at
+    return found
+
+
+def last_told(connection: sa.Connection, store: StoreAlias) -> dict[RuleCode, datetime]:
+    """When each rule last had people told of something in the store, as far as that is remembered."""
+    query = (
+        sa.select(notices.c.rule, sa.func.max(notices.c.at)).where(notices.c.store == store).group_by(notices.c.rule)
+    )
+    return {RuleCode(rule): at for rule, at in connection.execute(query)}
+
+
+def count_set_aside(connection: sa.Connection, store: StoreAlias, *, first: int) -> SetAside:
+    """The subjects of a store that could not be looked at, and are tried again later."""
+    which = sa.and_(looks.c.store == store, looks.c.failures > 0)
+    subjects = connection.execute(sa.select(sa.func.count()).select_from(looks).where(which)).scalar_one()
+    query = sa.select(looks).where(which).order_by(looks.c.kind, looks.c.id).limit(first)
+    rows = connection.execute(query) if subjects else ()
+    return SetAside(subjects, tuple((SubjectRef(SubjectKind(row.kind), row.id), row.reason) for row in rows))
+
+
+def count_dead(connection: sa.Connection) -> dict[StoreAlias, int]:
+    """How many actions were given up and wait for a person, by store."""
+    query = (
+        sa.select(actions.c.store, sa.func.count())
+        .where(actions.c.state == ActionState.DEAD.value)
+        .group_by(actions.c.store)
+    )
+    return {StoreAlias(store): count for store, count in connection.execute(query)}
+
+
+def fields_of(
+    connection: sa.Connection, store: StoreAlias, kind: SubjectKind, ids: Iterable[str]
+) -> dict[str, Mapping[str, Any]]:
+    """The fields of these subjects as last seen, by id; nothing for those that are not known."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for chunk in chunks(dict.fromkeys(ids)):
+        query = sa.select(snapshots.c.id, snapshots.c.fields).where(
+            snapshots.c.store == store, snapshots.c.kind == kind.value, snapshots.c.id.in_(chunk)
+        )
+        found |= {row.id: row.fields for row in connection.execute(query) if row.fields is not None}
+    return found
