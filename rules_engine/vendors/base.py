@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, ClassVar, Generic, TypeVar
 
 from rules_engine.core.action import Action, Interpretation, Reading, Request, Response
 from rules_engine.core.delivery import Delivery, Normalised
+from rules_engine.core.errors import NotPreparedError
 from rules_engine.core.store import Capabilities, StoreSettings
 from rules_engine.core.subject import SubjectRef
 
@@ -62,6 +64,13 @@ class Vendor(ABC, Generic[S]):
     @abstractmethod
     def parse(self, request: Request, response: Response) -> Reading:
         """What the answer to a read shows. Raises `TemporaryError`, `PermanentError` or `AuthenticationError`."""
+
+    def list_changes(self, since: datetime) -> Request:
+        """The first page of the products that the shop changed at `since` (aware UTC) or later; `parse` reads it.
+
+        Raises `NotPreparedError` where the shop cannot tell: see `Capabilities.can_list_changes`.
+        """
+        raise NotPreparedError(f"{self.TITLE} does not list products by the time of their change (since {since}).")
 
     @abstractmethod
     def prepare(self, actions: Sequence[Action]) -> tuple[Request, ...]:

@@ -6,8 +6,8 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Annotated, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -28,10 +28,11 @@ from rules_engine.core.action import (
 from rules_engine.core.delivery import Delivery, Event, EventType, Normalised
 from rules_engine.core.errors import NotPreparedError, SignatureError
 from rules_engine.core.store import Capabilities, Secret, StoreSettings
-from rules_engine.core.subject import ALL, Snapshot, SubjectKind, SubjectRef, category, complete, product
+from rules_engine.core.subject import ALL, SubjectKind, SubjectRef, category, product
 from rules_engine.vendors import answers
-from rules_engine.vendors.answers import RotatingSecrets, identity, mapping, moment, number, objects, text
+from rules_engine.vendors.answers import RotatingSecrets, identity, mapping, objects, text
 from rules_engine.vendors.base import Vendor
+from rules_engine.vendors.ecwid_catalogue import TOP, categories_seen, products_seen, top_level
 
 WORDS = {
     "product.created": EventType.PRODUCT_CREATED,
@@ -48,7 +49,6 @@ OLDEST = timedelta(hours=25)  # Ecwid's documentation: 27 retries over 24 hours,
 NEWEST = timedelta(minutes=5)  # inferred: clocks differ
 PAGE = 100  # Ecwid's documentation: the highest `limit`; also the most products in a write (2000 are allowed)
 CALLS = {ActionKind.ADD_TO_CATEGORY: "assignProducts", ActionKind.REMOVE_FROM_CATEGORY: "unassignProducts"}
-TOP = "0"  # Ecwid's documentation: the top level ("Store front page") is the category 0, which no list shows
 _ID = re.compile(r"[0-9]{1,18}")
 
 
@@ -92,6 +92,7 @@ class Ecwid(Vendor[EcwidStore]):
         rate=10,  # Ecwid's documentation: 600 requests a minute for each token
         burst=600,
         batch=PAGE,
+        can_list_changes=True,  # Ecwid's documentation: `updatedFrom`
         can_empty_category=True,  # product by product: there is no whole-category call
         promotes_to=TOP,  # Ecwid's documentation: a product that loses its last category goes to the top level
         brands_are_names=True,  # Ecwid's documentation: the brand is the value of an attribute
@@ -179,9 +180,9 @@ class Ecwid(Vendor[EcwidStore]):
             raise error
         answer = mapping(answers.decode_answer(self.TITLE, response))
         if len(asked) == 1 and asked[0].id == TOP:
-            return Reading((_top_level(),))
+            return Reading((top_level(),))
         if len(asked) == 1 and asked[0].id != ALL:
-            shown = _product(answer) if asked[0].kind is SubjectKind.PRODUCT else _categories([answer])
+            shown = products_seen(answer) if asked[0].kind is SubjectKind.PRODUCT else categories_seen([answer])
             if [snapshot.ref for snapshot in shown] != list(asked):
                 raise answers.unclear(self.TITLE, response, "not about what was asked")
             return Reading(tuple(shown))
@@ -190,7 +191,7 @@ class Ecwid(Vendor[EcwidStore]):
             raise answers.unclear(self.TITLE, response, "without a list")
         if asked[0].id == ALL:
             return self._page_shown(request, response, items, total)
-        shown = [snapshot for item in objects(items) for snapshot in _product(item)]
+        shown = [snapshot for item in objects(items) for snapshot in products_seen(item)]
         absent = tuple(ref for ref in asked if ref not in {snapshot.ref for snapshot in shown})
         shown = [snapshot for snapshot in shown if snapshot.ref in asked]
         if len(shown) == len(items) >= total:
@@ -243,20 +244,28 @@ class Ecwid(Vendor[EcwidStore]):
 
     def _page_shown(self, request: Request, response: Response, items: list[object], total: int) -> Reading:
         """One page of all products or categories, and the request for the next one where there is more."""
-        kind, offset = request.subjects[0], int(parse_qs(urlsplit(request.url).query)["offset"][0])
+        kind, query = request.subjects[0], parse_qs(urlsplit(request.url).query)
+        offset = int(query["offset"][0])
         if kind.kind is SubjectKind.PRODUCT:
-            shown = [snapshot for item in objects(items) for snapshot in _product(item)]
+            shown = [snapshot for item in objects(items) for snapshot in products_seen(item)]
         else:
-            shown = [*([] if offset else [_top_level()]), *_categories(objects(items))]
+            shown = [*([] if offset else [top_level()]), *categories_seen(objects(items))]
         end = offset + len(items)
         if end < total and not items:
             raise answers.unclear(self.TITLE, response, "with an empty page before the end of the list")
-        return Reading(tuple(shown), more=(self._page(kind, end),) if end < total else ())
+        changed_from = query.get("updatedFrom", [""])[0]
+        more = (self._page(kind, end, changed_from),) if end < total else ()
+        return Reading(tuple(shown), more=more, total=total)
 
-    def _page(self, kind: SubjectRef, offset: int) -> Request:
+    def list_changes(self, since: datetime) -> Request:
+        """The first page of the products that were updated at `since` or later, a hundred a page."""
+        return self._page(product(ALL), 0, str(int(since.timestamp())))
+
+    def _page(self, kind: SubjectRef, offset: int, changed_from: str = "") -> Request:
         if kind.kind is SubjectKind.PRODUCT:
             # Ecwid's documentation: by time of creation the order stands still while products are edited
-            return self._get(f"/products?sortBy=ADDED_TIME_ASC&offset={offset}&limit={PAGE}", (kind,))
+            only = f"updatedFrom={changed_from}&" if changed_from else ""
+            return self._get(f"/products?{only}sortBy=ADDED_TIME_ASC&offset={offset}&limit={PAGE}", (kind,))
         return self._get(f"/categories?productIds=true&hidden_categories=true&offset={offset}&limit={PAGE}", (kind,))
 
     def _get(self, path: str, subjects: Sequence[SubjectRef]) -> Request:
@@ -280,116 +289,6 @@ def _change(action: Action) -> dict[str, object]:
     if action.kind is ActionKind.UNASSIGN_BRAND:
         return {"attributes": [{"alias": "BRAND", "value": ""}]}
     return {"enabled": action.kind is ActionKind.SHOW}
-
-
-def _product(item: dict[str, object]) -> tuple[Snapshot, ...]:
-    """The product as rules see it, or nothing if it has no id."""
-    id_ = identity(item.get("id"))
-    if id_ is None:
-        return ()
-    updated = moment(item.get("updateTimestamp")) or moment(item.get("updated"))
-    fields: dict[str, object] = {
-        "id": id_,
-        "sku": text(item.get("sku")),
-        **_names(item),
-        **_stock(item),
-        **answers.known(published=answers.flag(item.get("enabled"))),
-        **_brand_and_attributes(item),
-        **_categories_of(item),
-        "price": number(item.get("price")),
-        "compare_at_price": number(item.get("compareToPrice")),
-        "created_at": answers.stamp(moment(item.get("createTimestamp")) or moment(item.get("created"))),
-        "updated_at": answers.stamp(updated),
-        "raw": item,
-    }
-    is_backorder = item.get("outOfStockVisibilityBehaviour") == "ALLOW_PREORDER"
-    return (Snapshot(product(id_), complete(fields, allows_backorder=is_backorder), updated),)
-
-
-def _stock(item: dict[str, object]) -> dict[str, object]:
-    """The stock of the product, or of its variants where it has some. What is unknown is left out.
-
-    Ecwid's documentation: `quantity` is absent when `unlimited`; `inStock` is also true when a variation is in stock.
-    """
-    variants: list[dict[str, object]] = []
-    for combination in objects(item.get("combinations")):
-        own: dict[str, object] = complete(_quantity(combination))
-        stock: dict[str, object] = {name: own[name] for name in ("stock", "in_stock") if name in own}
-        id_, sku, price = (
-            identity(combination.get("id")),
-            text(combination.get("sku")),
-            number(combination.get("price")),
-        )
-        variants.append({"id": id_ or "", "sku": sku, **stock, "price": price})
-    fields = _quantity(item)
-    if any("stock" not in variant for variant in variants):
-        # the product's own quantity says nothing about what its variants hold
-        fields = {name: value for name, value in fields.items() if name == "in_stock"}
-    return {**fields, "variants": variants}
-
-
-def _quantity(item: dict[str, object]) -> dict[str, object]:
-    quantity, is_unlimited = number(item.get("quantity")), answers.flag(item.get("unlimited"))
-    fields = answers.known(in_stock=answers.flag(item.get("inStock")))
-    if is_unlimited:
-        return {**fields, "stock": None, "tracks_stock": False}
-    is_tracked = True if quantity is not None or is_unlimited is False else None
-    return {**fields, **answers.known(stock=quantity, tracks_stock=is_tracked)}
-
-
-def _names(item: dict[str, object]) -> dict[str, object]:
-    """The name, and with Ecwid's documented `nameTranslated` every language of it."""
-    names = answers.names_of(item.get("name"), item.get("nameTranslated"))
-    return {"name": names[0] if names else None, "names": names}
-
-
-def _brand_and_attributes(item: dict[str, object]) -> dict[str, object]:
-    """Ecwid's documentation: the brand is the attribute of type BRAND; absent, null and blank mean none."""
-    attributes = objects(item.get("attributes"))
-    brands = [text(one.get("value")) for one in attributes if one.get("type") == "BRAND"]
-    brand = next((value for value in brands if value), None)
-    named = {name: one.get("value") for one in attributes if (name := text(one.get("name")))}
-    return {"brand": brand, "brand_id": brand, "attributes": named}
-
-
-def _categories_of(item: dict[str, object]) -> dict[str, object]:
-    """The memberships, the top level (0) among them where Ecwid shows it; nothing if the answer has none of it."""
-    ids = item.get("categoryIds")
-    if not isinstance(ids, list):
-        return {}
-    named = ((identity(one.get("id")), text(one.get("name"))) for one in objects(item.get("categories")))
-    names = {id_: [name] for id_, name in named if id_ and name}
-    return {"category_ids": [id_ for one in ids if (id_ := identity(one))], "category_names": names}
-
-
-def _categories(items: Iterable[dict[str, object]]) -> list[Snapshot]:
-    """The categories of one answer, with their paths where all parents are in it too."""
-    by_id = {id_: item for item in items if (id_ := identity(item.get("id")))}
-    names = {id_: text(item.get("name")) for id_, item in by_id.items()}
-    parents = {id_: _parent(item) for id_, item in by_id.items()}
-    shown: list[Snapshot] = []
-    for id_, item in by_id.items():
-        listed = item.get("productIds")
-        members = [member for one in listed if (member := identity(one))] if isinstance(listed, list) else None
-        # `productCount` lags by minutes (Ecwid's documentation), so it counts only where the members are not shown
-        count = number(item.get("productCount")) if members is None else len(members)
-        path, is_enabled = answers.path_of(id_, names, parents), answers.flag(item.get("enabled"))
-        more = answers.known(path=path, published=is_enabled, member_ids=members, product_count=count)
-        fields = {"id": id_, **_names(item), "parent_id": parents[id_], **more, "raw": item}
-        shown.append(Snapshot(category(id_), fields))
-    return shown
-
-
-def _parent(item: dict[str, object]) -> str | None:
-    parent = identity(item.get("parentId"))
-    return None if parent == TOP else parent
-
-
-def _top_level() -> Snapshot:
-    """The top level, which exists in every store though no list shows it, so that nothing in it is taken for gone."""
-    name = "Store front page"
-    fields = {"id": TOP, "name": name, "names": [name], "path": name, "parent_id": None, "published": True}
-    return Snapshot(category(TOP), fields)
 
 
 def _checked(id_: str, what: str) -> str:

@@ -221,7 +221,8 @@ class Zid(Vendor[ZidStore]):
             raise answers.unclear(self.TITLE, response, "without a list of products")
         reading = self._products_shown(objects(items), is_all=asked[0].id == ALL)
         if asked[0].id == ALL:
-            return Reading(reading.snapshots, more=(*reading.more, *self._next_page(request, response, following)))
+            following_page, total = self._next_page(request, response, following), number(answer.get("count"))
+            return Reading(reading.snapshots, more=(*reading.more, *following_page), total=int(total or 0) or None)
         shown = {product(id_) for item in objects(items) if (id_ := identity(item.get("id")))}
         absent = tuple(ref for ref in asked if ref not in shown)
         if following is None and len(shown) == len(items) == number(answer.get("count")):

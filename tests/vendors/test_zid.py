@@ -171,7 +171,7 @@ def test_a_variant_is_its_product_which_is_read() -> None:
     for reading in (parse(PAIR[:1], answer(child)), parse(PAIR, listed(child, {"id": "p-2"}))):
         assert [request.subjects for request in reading.more] == [(product("p-0"),)]
         assert PAIR[0] not in [shown.ref for shown in reading.snapshots]
-    assert parse((product(ALL),), listed(child)) == Reading()
+    assert parse((product(ALL),), listed(child)) == Reading(total=1)
 
 
 @pytest.mark.parametrize("variants", [{}, {"variants": None}, {"variants": []}])
