@@ -33,7 +33,8 @@ from rules_engine.database.ledger import load_cases
 from rules_engine.database.outbox import DeadLetter, dead_letters
 from rules_engine.database.tables import traces
 from rules_engine.lane.rules import Rules, put_in_force
-from rules_engine.lane.turn import Lane, Rest, Tenure
+from rules_engine.lane.tenure import Rest, Tenure
+from rules_engine.lane.turn import Lane
 from rules_engine.metrics import Metrics
 from rules_engine.receive import Doors, webhook_routes
 from rules_engine.rulebook.compile import compile_rulebook
@@ -205,7 +206,7 @@ class World:
         """A new process on the same database file."""
         self.generation += 1
         self.tenures.clear()
-        self.database = CutDatabase.open(f"sqlite:///{self.path}", self.cut)
+        self.database = self.open_database()
         numbers = itertools.count(1)
         new_id = partial(lambda count, which: f"{which}-{next(count)}", numbers, self.generation)
         doors = Doors([store for store in stores() if store.alias in self.only], self.vendors)
@@ -228,8 +229,16 @@ class World:
         self.inbox = Inbox(self.database)
         self.inbox.start()
         routes = webhook_routes(doors, self.inbox, now=self.clock, new_id=lambda: DeliveryId(new_id()))
-        self.door = httpx.AsyncClient(transport=httpx.ASGITransport(Starlette(routes=routes)), base_url="http://engine")
+        self.door = self.open_door(Starlette(routes=routes))
         await self.adopt(self.rules)
+
+    def open_database(self) -> CutDatabase:
+        """The database as a new process opens it."""
+        return CutDatabase.open(f"sqlite:///{self.path}", self.cut)
+
+    def open_door(self, app: Starlette) -> httpx.AsyncClient:
+        """What knocks at the engine's door."""
+        return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://engine")
 
     async def stop(self) -> None:
         """The process ends; whether it was killed makes no difference to what is on disk."""

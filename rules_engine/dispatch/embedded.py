@@ -17,7 +17,7 @@ from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.errors import DatabaseError, LaneLostError
 from rules_engine.database.engine import Database
 from rules_engine.database.lanes import acquire, load_lane, release, renew, stores_to_probe, stores_with_work
-from rules_engine.lane.turn import Rest, Tenure
+from rules_engine.lane.tenure import Rest, Tenure
 
 from .port import RunLane
 

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from rules_engine.core.delivery import StoreAlias
-from rules_engine.lane.turn import Rest, Tenure
+from rules_engine.lane.tenure import Rest, Tenure
 
 RunLane = Callable[[Tenure], Awaitable[Rest]]
 """Runs a store's lane once, for whoever has it."""

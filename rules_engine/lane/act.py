@@ -25,7 +25,8 @@ from rules_engine.core.action import (
 from rules_engine.core.directory import Directory
 from rules_engine.core.errors import AuthenticationError, CallError, LaneLostError, PermanentError, TemporaryError
 from rules_engine.core.outcome import answered, attempted
-from rules_engine.core.plan import ActionState, Case, PlannedAction
+from rules_engine.core.plan import ActionState, Case, PlannedAction, Step
+from rules_engine.core.rule import RuleCode
 from rules_engine.core.store import Store
 from rules_engine.core.subject import ProductId, Snapshot, SubjectRef, product
 from rules_engine.database.engine import Database
@@ -37,7 +38,7 @@ from rules_engine.vendors.base import AnyVendor
 
 from .calls import Calls, NotNowError
 from .due import ADDS, next_to_send, open_since
-from .plan import LaterLook
+from .page import LaterLook
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -45,6 +46,7 @@ BUSY = frozenset({408, 409, 425, 429, 449, 502, 503, 504})
 """The shop as a whole is busy or away: that brings no action nearer to its end."""
 
 _READY = frozenset({ActionState.PENDING, ActionState.WAITING})
+_AT_REST = _READY | {ActionState.HELD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Actor:
 
     `members` are all the products of a category, by its id, where this very turn read them. `urgent` are the products
     of which a webhook was about; `looks` say when deciding wanted a product to be looked at again; `is_waited_for` says
-    whether more webhooks wait for this turn to end.
+    whether more webhooks wait for this turn to end. Of the `judged` rules only what was admitted is sent.
     """
 
     store: Store
@@ -69,6 +71,7 @@ class Actor:
     urgent: Collection[ProductId]
     looks: Mapping[SubjectRef, LaterLook]
     is_waited_for: Callable[[], Awaitable[bool]]
+    judged: Collection[RuleCode]
 
 
 @dataclass(slots=True)
@@ -113,6 +116,7 @@ def _due(actor: Actor, cases: Iterable[Case], *, is_add: bool) -> list[PlannedAc
         if action.state in _READY
         and (action.kind in ADDS) is is_add
         and (action.due_at is None or action.due_at <= now)
+        and (action.admitted_at is not None or action.step is Step.UNDO or action.rules[0] not in actor.judged)
     ]
     return sorted(due, key=lambda action: action.created_at)
 
@@ -311,7 +315,7 @@ def _schedule(connection: Connection, actor: Actor, case: Case, now: datetime) -
     """When the product is looked at next: now, or when its only open actions are due again, or when time needs it."""
     opened = [action for action in case.actions.values() if action.state.is_open]
     until = open_since(case, now=now, top=actor.vendor.CAPABILITIES.promotes_to)
-    if until is not None and until > now and all(action.state in _READY for action in opened):
+    if until is not None and until > now and all(action.state in _AT_REST for action in opened):
         look_now(connection, actor.store.alias, [case.ref], now=until, reason="a call is tried again")
     elif not opened and not actor.vendor.CAPABILITIES.can_read:
         clear_looks(connection, actor.store.alias, [case.ref], not_after=now)

@@ -88,7 +88,7 @@ class Health:
 
 
 class Calls:
-    """The one place where a lane's calls go out. `health` is to be saved with the lane."""
+    """The one place where a lane's calls go out. `health` is to be saved with the lane; `made` counts the calls."""
 
     def __init__(
         self,
@@ -109,6 +109,7 @@ class Calls:
         self._sleep = sleep
         self._chance = chance
         self._line = asyncio.Lock()
+        self.made = 0
 
     async def allow(self, cost: float = 1.0) -> None:
         """Wait at most a second until a call may be made, and spend its token. Raises `NotNowError`.
@@ -128,8 +129,17 @@ class Calls:
             if short > 0:
                 await self._sleep(short)
 
+    def room_in(self, spare: float) -> timedelta:
+        """In how long a call can be made that leaves `spare` tokens to others; nothing when it can be made now."""
+        now = self._now()
+        if self.health.blocked_until is not None and self.health.blocked_until > now:
+            return self.health.blocked_until - now
+        tokens = self.health.refilled(self._capabilities, now=now).tokens
+        return timedelta(seconds=max(0.0, (1 + spare - tokens) / self._capabilities.rate))
+
     async def send(self, request: Request) -> Response:
         """Make a call that was allowed. A failure to get an answer counts against the store, and is raised."""
+        self.made += 1
         try:
             return self._without_secrets(await self._send(request))
         except CallError as error:

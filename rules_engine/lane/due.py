@@ -19,8 +19,8 @@ def next_to_send(case: Case, *, now: datetime, top: str | None) -> list[PlannedA
     """The actions of a product that may be sent as soon as they are due: adds before removes.
 
     An add that waits for its hours, or for another try, holds back only the removes of its own rule, and those that
-    might take the product's last category. From the category `top`, which the shop leaves only for another, a product
-    is removed once its adds were seen.
+    might take the product's last category; so does one that is held back, which itself is not sent. From the category
+    `top`, which the shop leaves only for another, a product is removed once its adds were seen.
     """
     unfinished = [action for action in case.actions.values() if action.state in TO_SEND]
     adds = [action for action in unfinished if action.kind in ADDS]
@@ -28,9 +28,10 @@ def next_to_send(case: Case, *, now: datetime, top: str | None) -> list[PlannedA
     removes = [a for a in unfinished if a.kind not in ADDS and not (is_unseen and a.target == top)]
     if any(action.due_at is None or action.due_at <= now for action in adds):
         return adds
-    if not adds:
+    held = [a for a in case.actions.values() if a.state is ActionState.HELD and a.kind in ADDS]
+    if not adds and not held:
         return removes
-    waiting = {rule for action in adds for rule in action.rules}
+    waiting = {rule for action in (*adds, *held) for rule in action.rules}
     free = (a for a in removes if waiting.isdisjoint(a.rules) and _keeps_a_category(case, a, removes, top))
     return [*adds, *free]
 

@@ -12,12 +12,14 @@ from rules_engine.core.condition import Truth
 from rules_engine.core.judge import is_ripe, ripens_at
 from rules_engine.core.moments import Moment
 from rules_engine.core.plan import ActionState, Case, Step
+from rules_engine.core.question import QuestionState
 from rules_engine.core.rule import Rule
 from rules_engine.core.store import Store
 from rules_engine.core.subject import ALL, SubjectKind, SubjectRef, category, product
-from rules_engine.database.catalogue import has_taken_from, products_of_slot
+from rules_engine.database.catalogue import has_taken_from, held_products, products_of_slot
 from rules_engine.database.engine import Database
-from rules_engine.database.ledger import held_products, load_cases
+from rules_engine.database.ledger import load_cases
+from rules_engine.database.questions import find_questions
 from rules_engine.vendors.base import AnyVendor
 
 from .due import TO_SEND
@@ -108,11 +110,14 @@ class Members:
         if at is None or not any(episode.truth is Truth.MET for episode in after.episodes.values()):
             return False
         load = partial(load_cases, store=self.store.alias, refs=held, now=at)
-        return any(
-            action.is_whole and action.state in TO_SEND and action.target == after.ref.id
-            for case in (await self.database.read(load)).values()
-            for action in case.actions.values()
-        )
+        cases = (await self.database.read(load)).values()
+        leaving = [a for case in cases for a in case.actions.values() if a.target == after.ref.id]
+        if any(action.is_whole and action.state in TO_SEND for action in leaving):
+            return True
+        # What a person was asked for and said yes to may be a whole category.
+        asked = {a.question for a in leaving if a.state is ActionState.HELD and a.about == after.ref and a.question}
+        answered = await self.database.read(partial(find_questions, ids=asked)) if asked else {}
+        return any(question.state is QuestionState.YES for question in answered.values())
 
     async def _list(self, ids: Sequence[str], seen: Seen) -> list[SubjectRef]:
         """The members of these categories, by a list of all products: no filter by category is documented."""
@@ -130,12 +135,33 @@ class Members:
             self.unlisted |= {category(id_): reason for id_ in ids}
         return found
 
+    async def count(self, ids: Iterable[str]) -> Mapping[str, frozenset[str]]:
+        """The products that are in these categories, read in this turn. One that cannot be read is left out."""
+        unread = [id_ for id_ in dict.fromkeys(ids) if id_ not in self.known]
+        if unread and "category.member_ids" in self.vendor.fields:
+            seen = await self.read([category(id_) for id_ in unread])
+            for ref, snapshot in seen.snapshots.items():
+                members = snapshot.fields.get("member_ids")
+                if ref.kind is SubjectKind.CATEGORY and members is not None:
+                    self.known[ref.id] = frozenset(members)
+            self.known |= {ref.id: frozenset() for ref in seen.missing}
+        elif unread and self.vendor.CAPABILITIES.can_list:
+            everything = await self.read([product(ALL)])
+            if SubjectKind.PRODUCT in everything.listed:
+                for id_ in unread:
+                    members = (
+                        ref.id for ref, s in everything.snapshots.items() if id_ in s.fields.get("category_ids", ())
+                    )
+                    self.known[id_] = frozenset(members)
+        return self.known
+
     def mark_whole(self, decided: Mapping[SubjectRef, Case]) -> dict[SubjectRef, Case]:
         """The decided products, with the actions marked that together take every member out of a category."""
         marked = dict(decided)
         if not self.vendor.CAPABILITIES.empties_whole:
             return marked
         rules = {rule.code for rule in self.rules if rule.about is SubjectKind.CATEGORY}
+        judged = {rule.code for rule in self.rules if rule.guards.is_judged}
         for id_, members in self.known.items():
             taking = {
                 key: (ref, action)
@@ -146,6 +172,7 @@ class Members:
                 and action.state in {ActionState.PENDING, ActionState.WAITING}
                 and action.step is not Step.GIVE_BACK
                 and action.rules[0] in rules
+                and (action.admitted_at is not None or action.rules[0] not in judged)
             }
             is_whole = bool(members) and {ref.id for ref, _ in taking.values()} == members
             for key, (ref, action) in taking.items():

@@ -24,6 +24,14 @@ BESIDE = 50
 catalogue due at midnight, and webhooks are not to wait for those."""
 
 
+@dataclass(frozen=True, slots=True)
+class LaterLook:
+    """When a subject is to be looked at again, and why."""
+
+    due_at: datetime
+    reason: str
+
+
 @dataclass(slots=True)
 class Visit:
     """Why one subject is looked at in this turn, and what its deliveries say about it.

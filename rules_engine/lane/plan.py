@@ -9,6 +9,7 @@ from functools import partial
 
 import structlog
 
+from rules_engine.core.condition import Truth
 from rules_engine.core.decide import decide
 from rules_engine.core.delivery import DeliveryId, EventType
 from rules_engine.core.directory import Directory
@@ -25,19 +26,13 @@ from rules_engine.database.engine import Database
 from rules_engine.database.ledger import load_cases
 from rules_engine.vendors.base import AnyVendor
 
+from .floors import Floors
+from .gate import Gate, Judged
 from .members import Members, Read, why_look
-from .page import Page, Visit
+from .page import LaterLook, Page, Visit
 from .read import Seen
 
 log = structlog.stdlib.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class LaterLook:
-    """When a subject is to be looked at again, and why."""
-
-    due_at: datetime
-    reason: str
 
 
 @dataclass(slots=True)
@@ -47,7 +42,7 @@ class Plan:
     `products` may have actions to send. `set_aside` are deliveries that could not be decided, `failed` subjects that
     could not be read or decided, each with its reason. `looks` say when a subject is to be looked at again. `members`
     are the products of the categories of which this turn read them all, by the category's id. `notices` are for
-    people. `urgent` are the products that webhooks were about.
+    people. `urgent` are the products that webhooks were about. `judged` is what the limits of rules came to.
     """
 
     cases: list[tuple[Case, Case]] = field(default_factory=list)
@@ -59,6 +54,7 @@ class Plan:
     gone_categories: list[SubjectRef] = field(default_factory=list)
     members: dict[str, frozenset[str]] = field(default_factory=dict)
     urgent: set[ProductId] = field(default_factory=set)
+    judged: Judged = field(default_factory=lambda: Judged({}))
 
     @property
     def products(self) -> list[ProductId]:
@@ -77,7 +73,11 @@ class Plan:
 
 @dataclass(slots=True)
 class Planner:
-    """Plans turns of one store. Reads the shop and the database, and writes nothing."""
+    """Plans turns of one store. Reads the shop and the database, and writes nothing.
+
+    `is_stopped` says that a person stopped everything in this store. While it `is_learning`, nothing that is seen is a
+    moment. `gathering` is the sweep that these turns are pages of, at whose end it is judged what rules want anew.
+    """
 
     store: Store
     vendor: AnyVendor
@@ -87,6 +87,9 @@ class Planner:
     directory: Directory
     now: Callable[[], datetime]
     lag: timedelta
+    is_stopped: bool = False
+    is_learning: bool = False
+    gathering: int | None = None
     _plan: Plan = field(default_factory=Plan, init=False)
     _members: Members = field(init=False)
     _moments: list[Moment] = field(default_factory=list, init=False)
@@ -133,6 +136,24 @@ class Planner:
         seen = Seen(snapshots={snapshot.ref: snapshot for snapshot in snapshots})
         await self._decide_products({ref: Visit(ref) for ref in seen.snapshots}, seen)
         return self._plan
+
+    async def plan_swept(self, visits: Iterable[Visit], seen: Seen) -> Plan:
+        """The plan for products that a sweep read, or, where `seen` is empty, remembers."""
+        await self._begin()
+        await self._decide_products({visit.ref: visit for visit in visits}, seen)
+        return self._plan
+
+    async def unsettled(self, refs: Collection[SubjectRef]) -> list[SubjectRef]:
+        """Of these categories those that a rule about them holds for, or will by what is remembered: to be read."""
+        await self._begin()
+        found: list[SubjectRef] = []
+        for ref, case in (await self._load(refs)).items():
+            decision = self._decide(case, Sighting(ref, self.now()), Visit(ref))
+            after = decision.case.episodes if decision else case.episodes
+            has_moment = decision is not None and bool(decision.moments)
+            if has_moment or after != case.episodes or any(each.truth is Truth.MET for each in after.values()):
+                found.append(ref)
+        return found
 
     async def _begin(self) -> None:
         self._members = Members(self.store, self.vendor, self.database, self.read, self.rules)
@@ -259,9 +280,26 @@ class Planner:
             case = self._decide_product(planned.get(ref, cases[ref]), visit, seen)
             if case is not None:
                 decided[ref] = case
-        decided = self._members.mark_whole(decided)
+        decided = self._members.mark_whole(await self._judged(decided, cases))
         self._plan.cases = [pair for pair in self._plan.cases if pair[1].ref not in decided]
         self._plan.cases += [(cases[ref], case) for ref, case in decided.items()]
+
+    async def _judged(
+        self, decided: Mapping[SubjectRef, Case], before: Mapping[SubjectRef, Case]
+    ) -> dict[SubjectRef, Case]:
+        """The decided products once the limits of all rules are heard; what is to be told and kept is in the plan."""
+        floors = Floors(self.store.alias, self.database, self._members, self.rules, self.directory)
+        gate = Gate(self.store.alias, self.database, self.rules, floors, self.now(), self.gathering)
+        categories = [pair for pair in self._plan.cases if pair[1].ref.kind is SubjectKind.CATEGORY]
+        judged = await gate.judge(decided, before, categories)
+        plan = self._plan
+        plan.judged = judged
+        plan.notices = [_with_what_became(notice, judged.traces) for notice in plan.notices] + judged.notices
+        plan.traces += judged.traces
+        for ref, look in judged.looks.items():
+            if ref not in plan.looks or look.due_at < plan.looks[ref].due_at:
+                plan.looks[ref] = look
+        return judged.cases
 
     def _decide_product(self, case: Case, visit: Visit, seen: Seen) -> Case | None:
         """The case after everything that was seen, or None when deciding broke: then nothing of the visit counts."""
@@ -312,6 +350,7 @@ class Planner:
             events=frozenset(visit.events),
             event_time=visit.event_time,
             caused_by=visit.caused_by,
+            is_learning=self.is_learning,
         )
 
     def _count(self, decision: Decision) -> None:
@@ -334,6 +373,7 @@ class Planner:
             lag=self.lag,
             stretches=self._stretches,
             moments=tuple(self._moments),
+            is_stopped=self.is_stopped,
         )
         try:
             return decide(case, sighting, context)
@@ -341,3 +381,9 @@ class Planner:
             log.exception("deciding failed", store=self.store.alias, subject=str(case.ref))
             self._give_up({case.ref: f"deciding failed: {error!r}"}, {visit.ref: visit})
             return None
+
+
+def _with_what_became(notice: Notice, traces: Iterable[Trace]) -> Notice:
+    """What people are told, with what the limits of the rule made of it: nobody is told that what waits is done."""
+    said = [trace.text for trace in traces if (trace.rule, trace.subject) == (notice.rule, notice.subject)]
+    return replace(notice, text="; ".join([notice.text, *said])) if said else notice

@@ -79,13 +79,37 @@ async def read_subjects(vendor: AnyVendor, calls: Calls, subjects: Sequence[Subj
     return seen
 
 
+async def read_list_page(vendor: AnyVendor, calls: Calls, request: Request) -> tuple[Seen, Request | None, int | None]:
+    """One page of a list of products, with the reads of those that it shows only in part.
+
+    With it come the request for the next page, None at the end, and how many products the list has, where the shop
+    says so. Raises `NotNowError`, `TemporaryError` or `AuthenticationError` when the shop cannot be read now, and
+    `PermanentError` when it refuses this page for good, or breaks over it again and again.
+    """
+    seen = Seen()
+    reading = await _read(vendor, calls, request, seen, gives_up=True)
+    if reading is None:
+        raise PermanentError(seen.failed[request.subjects[0]])
+    seen.add(reading)
+    following = next((each for each in reading.more if each.subjects == request.subjects), None)
+    waiting = [each for each in reading.more if each is not following]
+    while waiting:
+        more = await _read(vendor, calls, waiting.pop(0), seen)
+        if more is not None:
+            seen.add(more)
+            waiting += more.more
+    return seen, following, reading.total
+
+
 def _first(errors: BaseExceptionGroup[CallError]) -> CallError:
     """The error that says most: that we are shut out, else the first."""
     flat = [error for error in errors.exceptions if isinstance(error, CallError)]
     return next((error for error in flat if isinstance(error, AuthenticationError)), flat[0])
 
 
-async def _read(vendor: AnyVendor, calls: Calls, request: Request, seen: Seen) -> Reading | None:
+async def _read(
+    vendor: AnyVendor, calls: Calls, request: Request, seen: Seen, *, gives_up: bool = False
+) -> Reading | None:
     await calls.allow(request.cost)
     response = await calls.send(request)
     try:
@@ -96,6 +120,9 @@ async def _read(vendor: AnyVendor, calls: Calls, request: Request, seen: Seen) -
         if isinstance(error, TemporaryError) and is_again and len(request.subjects) > 1:
             # A shop that breaks over one product breaks over every list with it: the others must not wait for that.
             await _read_one_by_one(vendor, calls, request.subjects, seen)
+            return None
+        if isinstance(error, TemporaryError) and is_again and gives_up:
+            seen.failed |= dict.fromkeys(request.subjects, str(error))
             return None
         raise
     except PermanentError as error:

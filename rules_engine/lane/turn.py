@@ -20,6 +20,7 @@ from rules_engine.core.judge import unknown_name
 from rules_engine.core.rule import RuleCode
 from rules_engine.core.store import Store
 from rules_engine.core.subject import ALL, SubjectKind, category
+from rules_engine.core.sweep import Sweep, SweepKind, SweepState
 from rules_engine.database.catalogue import known_subjects, load_directory, products_of_slot
 from rules_engine.database.engine import Database
 from rules_engine.database.inbox import claim_pending, mark_planned, set_aside
@@ -34,19 +35,25 @@ from rules_engine.database.lanes import (
     save_lane,
     schedule_looks,
 )
-from rules_engine.database.ledger import add_traces, save_case
+from rules_engine.database.ledger import add_traces, save_cases
 from rules_engine.database.notices import add_notices
 from rules_engine.database.rulebooks import check_activation
+from rules_engine.database.sweeps import open_sweeps
 from rules_engine.metrics import Metrics
 from rules_engine.vendors.base import AnyVendor
 
 from .act import Actor, act
-from .calls import Calls, Health, NotNowError, Send
+from .asking import conclude_gathering
+from .calls import LONGEST_WAIT, Calls, Health, NotNowError, Send
 from .due import open_since
+from .gate import keep
 from .page import Page, take_page
 from .plan import Plan, Planner
 from .read import read_subjects
 from .rules import InForce, Rules
+from .schedule import Timetable
+from .sweep import Step, Walk, next_open, pause_before
+from .tenure import Rest, Tenure
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -58,29 +65,13 @@ SET_ASIDE_FOR = timedelta(hours=1)
 """When a subject that spoiled its own turn is looked at again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tenure:
-    """A worker's right to run a lane. Every commit checks that it still holds."""
-
-    store: StoreAlias
-    owner: str
-    epoch: int
-
-
-@dataclass(frozen=True, slots=True)
-class Rest:
-    """When a lane is to run again: at `until`, or when it is rung. `is_blocked`: ringing is of no use before."""
-
-    until: datetime | None = None
-    is_blocked: bool = False
-
-
 @dataclass(slots=True)
 class Lane:
     """One store's lane. `run` never raises for what a shop or a rule does; it says when to be woken.
 
     `lag` is how long the shop may show an old value after it said done. `waiting_rules` are those that name something
-    which this store does not have, with the reason.
+    which this store does not have, with the reason. With `sweeps` it asks for sweeps of the catalogue by itself, as
+    they become due; those that others ask for it does in any case.
     """
 
     store: Store
@@ -94,17 +85,26 @@ class Lane:
     lag: timedelta = timedelta(seconds=600)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     chance: Callable[[], float] = random.random
+    sweeps: bool = False
     waiting_rules: dict[RuleCode, str] = field(default_factory=dict, init=False)
     _directory: Directory | None = field(default=None, init=False)
     _listed_at: datetime | None = field(default=None, init=False)
     _checked: int | None = field(default=None, init=False)
     _epoch: int | None = field(default=None, init=False)
+    _timetable: Timetable = field(init=False)
+    _had_turn: bool = field(default=False, init=False)
+    _dry: dict[int, set[str]] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self._timetable = Timetable(self._alias, self.vendor.CAPABILITIES, self.store.zone, is_on=self.sweeps)
 
     async def run(self, tenure: Tenure) -> Rest:
         """Work until nothing is due or the budget is spent. Raises `LaneLostError` when the lane is somebody else's."""
         if tenure.epoch != self._epoch:
             # Somebody else may have had the lane in between: nothing that this process remembers counts.
             self._directory, self._listed_at, self._epoch = None, None, tenure.epoch
+            self._timetable.forget()
+            self._dry.clear()
         if self.store.missing:
             return Rest()
         started = self.now()
@@ -149,27 +149,46 @@ class Lane:
             if calls.health.probe_at is not None and calls.health.probe_at > self.now():
                 return Rest(calls.health.probe_at, is_blocked=True)
             await self._probe(calls)
+            await self._timetable.ask_after_parking(self.database, partial(self._check_owner, tenure), now=self.now())
         while self.now() < until:
             in_force = await self.database.read(self.rules.in_force)
             if in_force is None:
                 return Rest()
             try:
-                if self._directory is None or self._is_list_old():
-                    await self._list_categories(tenure, calls, in_force)
-                elif self._checked != in_force.activation:
-                    self._check_names(in_force)
-                page = await self.database.read(partial(take_page, store=self._alias, now=self.now()))
-                if page.is_empty:
-                    return Rest(await self.database.read(partial(next_wake, store=self._alias)))
-                wait_until = await self._turn(tenure, calls, in_force, page, until)
+                rest = await self._go_on(tenure, calls, in_force, until)
             except LaneLostError as error:
                 # Newer rules, or another worker: what was planned is rolled back, and planned again by whoever may.
                 log.info("a turn was rolled back", store=self._alias, reason=str(error))
                 await self.database.write(partial(self._check_owner, tenure))
                 continue
-            if wait_until is not None:
-                return Rest(wait_until, is_blocked=True)
+            if rest is not None:
+                return rest
         return Rest(self.now())
+
+    async def _go_on(self, tenure: Tenure, calls: Calls, in_force: InForce, until: datetime) -> Rest | None:
+        """Do what is next, a turn or a page of a sweep. Gives the rest that the lane is to take then, if any."""
+        await self._timetable.ask(self.database, partial(self._check_owner, tenure), now=self.now())
+        if self._directory is None or self._is_list_old():
+            await self._list_categories(tenure, calls, in_force)
+        elif self._checked != in_force.activation:
+            self._check_names(in_force)
+        page, sweep = await self.database.read(self._take)
+        pause = pause_before(sweep, calls, self.vendor.CAPABILITIES, is_alone=page.is_empty)
+        if sweep is not None and (page.is_empty or (self._had_turn and not pause)):
+            if pause:
+                if pause > LONGEST_WAIT:
+                    return Rest(self.now() + pause)
+                await self.sleep(pause.total_seconds())
+                return None
+            self._had_turn = False
+            wait_until = await self._sweep(tenure, calls, in_force, sweep, until)
+        elif page.is_empty:
+            wakes = [await self.database.read(partial(next_wake, store=self._alias)), self._timetable.next_at]
+            return Rest(min((at for at in wakes if at is not None), default=None))
+        else:
+            self._had_turn = True
+            wait_until = await self._turn(tenure, calls, in_force, page, until)
+        return None if wait_until is None else Rest(wait_until, is_blocked=True)
 
     def _check_owner(self, tenure: Tenure, connection: Connection) -> None:
         check_epoch(connection, self._alias, tenure.owner, tenure.epoch)
@@ -200,6 +219,12 @@ class Lane:
         planner = self._planner(in_force, calls)
         plan = await planner.plan(page)
         await self._commit(tenure, in_force, page, plan)
+        return await self._act(tenure, calls, in_force, planner, plan, until=until)
+
+    async def _act(
+        self, tenure: Tenure, calls: Calls, in_force: InForce, planner: Planner, plan: Plan, *, until: datetime
+    ) -> datetime | None:
+        """Make the calls that a plan came to. Gives when to go on if the store has to be left alone."""
         for _ in range(3):  # answers may show products, which are decided like any others
             acted = await act(self._actor(tenure, calls, in_force, plan, until), plan.products)
             if not acted.sightings or acted.until is not None:
@@ -209,16 +234,47 @@ class Lane:
             await self._commit(tenure, in_force, page, plan)
         return None
 
+    # ------------------------------------------------------------------------------------ sweeps
+
+    def _take(self, connection: Connection) -> tuple[Page, Sweep | None]:
+        """What is due, and the sweep that goes on when nothing else is."""
+        return take_page(connection, self._alias, now=self.now()), next_open(open_sweeps(connection, self._alias))
+
+    async def _sweep(
+        self, tenure: Tenure, calls: Calls, in_force: InForce, sweep: Sweep, until: datetime
+    ) -> datetime | None:
+        """One page of a sweep: read, decide, commit with how far it came, act."""
+        is_begun = sweep.state is SweepState.RUNNING or sweep.is_dry
+        is_listed = self._listed_at is not None and self._listed_at >= sweep.requested_at
+        if sweep.kind.is_complete and not is_begun and not is_listed:
+            await self._list_categories(tenure, calls, in_force)
+        planner = self._planner(in_force, calls)
+        planner.is_learning = sweep.kind is SweepKind.LEARNING
+        planner.gathering = sweep.id
+        walk = Walk(
+            self._alias, self.vendor, self.database, calls, planner, activation=in_force.activation, dry=self._dry
+        )
+        step = await walk.page(sweep)
+        await self._commit(tenure, in_force, Page((), (), step.at), step.plan, step)
+        if step.is_last:
+            self._timetable.forget()
+            ended = step.sweep
+            log.info("a sweep has ended", store=self._alias, kind=ended.kind, seen=ended.seen, found=dict(ended.found))
+        if sweep.kind is SweepKind.RULES:
+            return None  # what rules want is looked at first: memory is no reason to call
+        return await self._act(tenure, calls, in_force, planner, step.plan, until=until)
+
     def _planner(self, in_force: InForce, calls: Calls) -> Planner:
         return Planner(
             store=self.store,
             vendor=self.vendor,
             database=self.database,
             read=partial(read_subjects, self.vendor, calls),
-            rules=in_force.rulebook.for_store(self._alias),
+            rules=in_force.rules_for(self._alias),
             directory=self._directory or Directory(names=self.store.settings.names),
             now=self.now,
             lag=self.lag,
+            is_stopped=in_force.is_stopped(self._alias),
         )
 
     async def _is_waited_for(self, until: datetime) -> bool:
@@ -242,14 +298,17 @@ class Lane:
             urgent=plan.urgent,
             looks=plan.looks,
             is_waited_for=partial(self._is_waited_for, until),
+            judged=frozenset(rule.code for rule in in_force.rules_for(self._alias) if rule.guards.is_judged),
         )
 
     def _fence(self, tenure: Tenure, in_force: InForce, connection: Connection) -> None:
         check_epoch(connection, self._alias, tenure.owner, tenure.epoch)
         check_activation(connection, in_force.activation)
 
-    async def _commit(self, tenure: Tenure, in_force: InForce, page: Page, plan: Plan) -> None:
-        await self.database.write(partial(self._write, tenure, in_force, page, plan))
+    async def _commit(
+        self, tenure: Tenure, in_force: InForce, page: Page, plan: Plan, step: Step | None = None
+    ) -> None:
+        await self.database.write(partial(self._write, tenure, in_force, page, plan, step=step))
         self.metrics.turns.labels(store=self._alias).inc()
         if plan.changed_categories:
             self._directory = await self.database.read(self._load_directory)
@@ -259,7 +318,9 @@ class Lane:
                 trace.text, store=self._alias, rule=trace.rule, subject=str(trace.subject), truth=trace.truth.value
             )
 
-    def _write(self, tenure: Tenure, in_force: InForce, page: Page, plan: Plan, connection: Connection) -> None:
+    def _write(
+        self, tenure: Tenure, in_force: InForce, page: Page, plan: Plan, connection: Connection, *, step: Step | None
+    ) -> None:
         """Everything that must survive, or nothing: deliveries planned, cases, traces, notices, looks."""
         now = self.now()
         self._fence(tenure, in_force, connection)
@@ -269,8 +330,7 @@ class Lane:
         mark_planned(connection, [d.delivery.id for d in page.deliveries if d.delivery.id not in aside], now=now)
         for id_, reason in aside.items():
             set_aside(connection, id_, reason)
-        for before, after in plan.cases:
-            save_case(connection, self._alias, before, after, now=now)
+        save_cases(connection, self._alias, plan.cases, now=now)
         add_traces(connection, self._alias, in_force.rulebook.hash, plan.traces)
         add_notices(connection, self._alias, plan.notices, now=now)
         clear_looks(connection, self._alias, [look.ref for look in page.looks], not_after=page.taken_at)
@@ -288,6 +348,11 @@ class Lane:
         if plan.changed_categories and self._is_name_found(in_force, self._load_directory(connection)):
             known = [ref for ref in known_subjects(connection, self._alias) if ref.kind is SubjectKind.PRODUCT]
             schedule_looks(connection, self._alias, known, due_at=now, reason="a rule waited for a name, now known")
+        if step is not None:
+            step.keep(connection)
+        keep(connection, plan.judged, plan.cases, now=now)
+        if step is not None and step.is_last:
+            conclude_gathering(connection, self._alias, step.sweep.id, in_force.rules_for(self._alias), now=now)
 
     def _is_name_found(self, in_force: InForce, new: Directory) -> bool:
         """Whether a rule that had to wait for a category now names one: what it left undone is to be done."""
@@ -309,7 +374,9 @@ class Lane:
         self._directory = await self.database.read(self._load_directory)
         if self.vendor.CAPABILITIES.can_read_categories:
             started = self.now()
-            plan = await self._planner(in_force, calls).plan_categories()
+            planner = self._planner(in_force, calls)
+            planner.is_learning = self._timetable.is_learning
+            plan = await planner.plan_categories()
             await self._commit(tenure, in_force, Page((), (), started), plan)
             self._directory = await self.database.read(self._load_directory)
             self._listed_at = started

@@ -23,7 +23,7 @@ from rules_engine.database.engine import Database
 from rules_engine.database.lanes import acquire, check_epoch, load_lane, save_lane, schedule_looks
 from rules_engine.database.tables import metadata
 from rules_engine.dispatch.embedded import AFTER_A_FAULT, LEASE, Embedded, is_dead, process_name
-from rules_engine.lane.turn import Rest, Tenure
+from rules_engine.lane.tenure import Rest, Tenure
 
 pytestmark = pytest.mark.anyio
 

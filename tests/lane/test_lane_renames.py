@@ -15,6 +15,7 @@ from rules_engine.core.holds import HoldState
 from rules_engine.core.rule import RuleCode
 from rules_engine.database.rulebooks import active
 from rules_engine.database.tables import activations, episodes, holds, notices, traces
+from rules_engine.database.vanished import Vanished
 from rules_engine.lane.rules import Activated, put_in_force
 from rules_engine.sandbox import Fault
 from rules_engine.sandbox.ecwid_catalogue import FEATURED
@@ -133,8 +134,8 @@ async def test_what_a_deleted_rule_holds_stays_and_the_operator_is_told_of_how_m
         world.web.sell_out(RUNNER)
         await world.settle()
         activated = await put(world, rules("unrelated", stock=-5))
-        assert activated.orphaned == {OLD: 1}
-        assert activated.sentences()[0].startswith(f"{OLD} is gone and still holds something of 1 product: ")
+        assert activated.vanished == (Vanished(WEB, RuleCode(OLD), 1),)
+        assert activated.sentences()[0].startswith(f"{OLD} is gone from web and holds 1 product: give back or")
         await world.settle()
         assert await held(world) == [(OLD, HoldState.HOLDING)]
         assert not is_featured(world)

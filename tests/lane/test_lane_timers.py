@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 from engine_world import BRANDS, KSA, WEB, Cut, World, paths
 
 from rules_engine.core.action import Request
@@ -18,7 +17,7 @@ from rules_engine.database.tables import holds, looks
 from rules_engine.lane.page import BESIDE, PAGE, take_page
 from rules_engine.sandbox.axim import ACME
 from rules_engine.sandbox.ecwid_catalogue import FEATURED
-from rules_engine.sandbox.zid_catalogue import GIFTS, HAT, PERFUME, SANDAL, SHIRT, SUMMER, VOUCHER
+from rules_engine.sandbox.zid_catalogue import GIFTS, HAT, PERFUME, SANDAL, SHIRT
 
 pytestmark = pytest.mark.anyio
 
@@ -215,23 +214,6 @@ async def test_what_a_person_asks_for_does_not_wait_behind_a_catalogue(tmp_path:
         assert product(RUNNER) in taken
         assert taken[0] == many[0]
         assert len(set(taken)) == len(taken) == PAGE
-
-
-async def test_new_rules_have_all_that_is_known_looked_at_and_keep_an_earlier_look(tmp_path: Path) -> None:
-    async with ksa_world(tmp_path / "e.db") as world:
-        for id_ in (SHIRT, VOUCHER):
-            world.ksa.edit_product(id_, price=60.0)
-        world.ksa.delete_product(SANDAL)
-        await world.settle()
-        await world.database.write(lambda c: c.execute(sa.delete(looks)))
-        early = world.clock() - MINUTE
-        await world.database.write(lambda c: schedule_looks(c, KSA, [product(SHIRT)], due_at=early, reason="early"))
-        await world.adopt(emptied("must_last: 1 hour"))
-        found = {(row["kind"], row["id"]): row["reason"] for row in await world.every(looks)}
-        assert found[("product", SHIRT)] == "early"
-        assert found[("product", VOUCHER)] == "new rules"
-        assert found[("category", str(SUMMER))] == "new rules"
-        assert ("product", SANDAL) not in found
 
 
 # Shops that cannot be read.
