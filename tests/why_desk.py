@@ -10,10 +10,12 @@ import sqlalchemy as sa
 from engine_world import WEB, rulebook, stores
 
 from rules_engine.core.action import Done, Verdict
+from rules_engine.core.admission import held_back
 from rules_engine.core.decide import decide
 from rules_engine.core.delivery import Delivery, DeliveryId
 from rules_engine.core.outcome import answered, attempted
 from rules_engine.core.plan import ActionState, Case
+from rules_engine.core.question import QuestionId
 from rules_engine.core.rule import RulebookHash, RuleCode
 from rules_engine.core.sighting import Context, Sighting
 from rules_engine.core.store import Store
@@ -153,6 +155,15 @@ class Desk:
             self._save(before, case)
             if case.snapshot is not None:
                 self.fields["category_ids"] = case.snapshot.fields["category_ids"]
+        return self
+
+    def holds_back(self, reason: str, question: QuestionId | None = None) -> Desk:
+        """Keep what was decided from being sent."""
+        before = self.case(BOOT)
+        case = before
+        for key in before.actions:
+            case = held_back(case, key, reason, question=question)
+        self._save(before, case)
         return self
 
     def case(self, ref: SubjectRef) -> Case:

@@ -53,6 +53,8 @@ def _targets(rule: Rule) -> Iterator[tuple[EffectKind, Target, Place]]:
             yield effect.kind, target, place
     for fallback, place in zip(rule.guards.fallbacks, rule.guards.fallback_places, strict=True):
         yield EffectKind.ADD_TO_CATEGORY, fallback, place
+    for floor in rule.guards.floors:
+        yield EffectKind.REMOVE_FROM_CATEGORY, floor.target, floor.place or rule.place
 
 
 def _of_the_name(rulebook: Rulebook, place: Place, target: Named | Identified) -> Place:

@@ -6,22 +6,27 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from rules_engine.core.action import ActionKind
+from rules_engine.core.changes import Changes, changes_between
 from rules_engine.core.clock import say_duration
 from rules_engine.core.condition import Truth
 from rules_engine.core.decide import decide
 from rules_engine.core.judge import is_ripe, unknown_name
 from rules_engine.core.moments import Moment
+from rules_engine.core.pause import as_paused
 from rules_engine.core.plan import Case, Episode, EpisodeKey, PlannedAction
 from rules_engine.core.rule import Mode, Rule, Rulebook, RuleCode, longest_pause
 from rules_engine.core.sighting import Context, Decision, Sighting
 from rules_engine.core.store import Store
 from rules_engine.core.subject import SubjectKind, SubjectRef
 from rules_engine.database.engine import Database
+from rules_engine.database.vanished import vanished
 from rules_engine.vendors.base import AnyVendor
 
 from .catalogue import PAGE, Catalogue, NewNames, new_names, open_catalogue, renamed, renamed_episodes
+from .plan_asks import Asked, HeldBefore, Noted, Wishes, change_notes, floor_categories
 from .plan_calls import Calls, Cost
 from .plan_lines import Compared, Doing, Line, category_called, compare
 
@@ -32,8 +37,8 @@ class RulePlan:
 
     `met` counts the products of which its condition would hold, `cannot_tell` those of which nobody can say; for a rule
     about categories both count categories. `holds` counts the products of which it holds something already.
-    `waits_for` says which of its names means nothing here, or what else keeps it all from acting. `irreversible` and
-    `loses` are sentences for people.
+    `waits_for` says which of its names means nothing here, or what else keeps it all from acting. `asks` says what it
+    would ask people first, or what would wait; it, `irreversible` and `loses` are sentences for people.
     """
 
     rule: Rule
@@ -42,6 +47,7 @@ class RulePlan:
     cannot_tell: int = 0
     holds: int = 0
     waits_for: str = ""
+    asks: tuple[str, ...] = ()
     irreversible: tuple[str, ...] = ()
     loses: tuple[str, ...] = ()
 
@@ -56,9 +62,10 @@ class StorePlan:
     """What a rulebook would do in one store. `rules` are in rule order.
 
     `products` and `categories` count what is known of the catalogue. `cost` is None where only some of the rules are
-    shown. `orphans` are rules that run here no more and still hold something: of how many products. `open` counts the
-    calls that were decided before and are not this plan's doing. `failed` are products that could not be decided, each
-    with the reason. `differs` is the difference from another rulebook, if asked for.
+    shown. `orphans` are rules that run here no more and still hold something: of how many products. `notes` say what
+    putting the rules in force does to what is held and asked now. `open` counts the calls that were decided before and
+    are not this plan's doing. `failed` are products that could not be decided, each with the reason. `differs` is the
+    difference from another rulebook, if asked for.
     """
 
     store: Store
@@ -68,6 +75,7 @@ class StorePlan:
     rules: tuple[RulePlan, ...] = ()
     cost: Cost | None = None
     orphans: Mapping[RuleCode, int] = field(default_factory=dict)
+    notes: tuple[Noted, ...] = ()
     open: int = 0
     failed: Mapping[str, str] = field(default_factory=dict)
     differs: tuple[Difference, ...] | None = None
@@ -78,7 +86,8 @@ class StorePlan:
         differs = self.differs and tuple(each for each in self.differs if each.line.rule in wanted)
         rules = tuple(each for each in self.rules if each.rule.code in wanted)
         orphans = {code: count for code, count in self.orphans.items() if code in wanted}
-        return replace(self, rules=rules, cost=None, orphans=orphans, differs=differs)
+        notes = tuple(note for note in self.notes if note[0] in wanted)
+        return replace(self, rules=rules, cost=None, orphans=orphans, notes=notes, differs=differs)
 
     @property
     def lines(self) -> tuple[Line, ...]:
@@ -103,27 +112,32 @@ def preview(
     now: datetime,
     lag: timedelta,
     against: Rulebook | None = None,
+    in_force: Rulebook | None = None,
 ) -> StorePlan:
     """What `rulebook` would do to the catalogue of a store; with `against`, also where that one would do otherwise.
 
+    With the rulebook that is `in_force` it is also said what becomes of what its rules hold now.
     Nothing is written and nobody is called. What is in memory grows with what would change, not with the catalogue.
     Raises `DatabaseError`.
     """
     takes = longest_pause([*rulebook.rules, *(against.rules if against is not None else ())])
     catalogue = open_catalogue(database, store, vendor.CAPABILITIES, now=now, lag=lag, takes=takes)
-    ours = _Preview(catalogue, store, vendor, rulebook.for_store(store.alias))
+    asked = database.read_now(partial(Asked.of, store=store.alias))
+    ours = _Preview(catalogue, store, vendor, as_paused(rulebook.for_store(store.alias), asked.pauses, store.alias))
     theirs = None
     if against is not None:
         # A rule that has another code by now is the same rule: its lines are compared under the present one.
         names = new_names(rulebook.rules)
-        present = [replace(rule, code=names.get(rule.code, rule.code)) for rule in against.for_store(store.alias)]
+        running = as_paused(against.for_store(store.alias), asked.pauses, store.alias)
+        present = [replace(rule, code=names.get(rule.code, rule.code)) for rule in running]
         theirs = _Preview(catalogue, store, vendor, tuple(present), names=names)
     differs: list[Difference] = []
     for page in catalogue.pages():
         new = ours.plan(page)
         if theirs is not None:
             differs += _differences(new, theirs.plan(page))
-    plan = ours.finished()
+    changes = None if in_force is None else changes_between(in_force, rulebook)
+    plan = ours.finished(asked, changes)
     return plan if theirs is None else replace(plan, differs=tuple(sorted(differs, key=lambda each: each.line.order)))
 
 
@@ -156,6 +170,8 @@ class _Preview:
         self._untold: Counter[RuleCode] = Counter()
         self._unripe: Counter[RuleCode] = Counter()
         self._members: dict[str, set[str]] = {}
+        self._wishes = Wishes(catalogue.now)
+        self._floored = floor_categories(rules, catalogue.directory)
         self._failed: dict[str, str] = {}
         self._open = 0
         self._calls = Calls(vendor)
@@ -251,6 +267,7 @@ class _Preview:
         if decision is None:
             return None
         self._count(decision)
+        self._wishes.note(decision.case.actions.values())
         at = self._catalogue.now
         compared = compare(case, decision, self._context, at=at)
         if self._as_if_live is None:
@@ -258,6 +275,7 @@ class _Preview:
         would = self._decide(case, self._as_if_live)
         if would is None:
             return compared
+        self._wishes.note(would.case.actions.values(), only=self._watched)
         lines = compare(case, would, self._as_if_live, at=at, watched=self._watched).lines
         return replace(compared, lines=(*compared.lines, *(line for line in lines if line.is_watched)))
 
@@ -268,16 +286,15 @@ class _Preview:
             self._pending = self._pending[PAGE:]
 
     def _note_members(self, case: Case) -> None:
-        """Remember who is in a category that is emptied: one call for all is made only where these are all."""
-        if self._emptied and case.snapshot is not None:
+        """Remember who is in a category: one call empties only what has no other members, and floors count them."""
+        if (self._emptied or self._floored) and case.snapshot is not None:
             for id_ in case.snapshot.fields.get("category_ids", ()):
                 self._members.setdefault(id_, set()).add(case.ref.id)
 
     # ------------------------------------------------------------------------------------ conclude
 
-    def finished(self) -> StorePlan:
+    def finished(self, asked: Asked, changes: Changes | None) -> StorePlan:
         """The plan of the store."""
-        known = {rule.code for rule in self._rules}
         self._calls.look_at(self._pending)
         whole = self._calls.empty({id_: frozenset(members) for id_, members in self._members.items()})
         held: Counter[RuleCode] = Counter()
@@ -286,17 +303,28 @@ class _Preview:
         lines: dict[RuleCode, list[Line]] = {}
         for line in self._lines:
             lines.setdefault(line.rule, []).append(line)
+        rules = tuple(self._rule_plan(rule, lines.get(rule.code, ()), held, whole) for rule in self._rules)
+        held_now = [HeldBefore.of(each.rule, each.holds, each.lines) for each in rules]
+        orphans = self._orphans()
         return StorePlan(
             store=self._store,
             title=self._vendor.TITLE,
             products=len(self._catalogue.products),
             categories=len(self._catalogue.categories),
-            rules=tuple(self._rule_plan(rule, lines.get(rule.code, ()), held, whole) for rule in self._rules),
+            rules=rules,
             cost=self._calls.cost(),
-            orphans={code: count for code, count in held.items() if code not in known},
+            orphans=orphans,
+            notes=tuple(change_notes(held_now, changes, orphans, asked)),
             open=self._open,
             failed=self._failed,
         )
+
+    def _orphans(self) -> dict[RuleCode, int]:
+        """What rules hold that run here no more, apart from what was ordered already."""
+        codes = dict.fromkeys((*self._names, *(rule.code for rule in self._rules)), "")
+        read = partial(vanished, in_force={self._store.alias: codes})
+        gone = self._catalogue.database.read_now(read)
+        return {each.rule: each.products for each in gone if each.store == self._store.alias}
 
     def _rule_plan(
         self, rule: Rule, lines: Sequence[Line], held: Mapping[RuleCode, int], whole: Sequence[str]
@@ -310,9 +338,17 @@ class _Preview:
             cannot_tell=self._untold[rule.code],
             holds=held.get(rule.code, 0),
             waits_for=unknown_name(rule, directory) or self._ripening(rule),
+            asks=self._asks(rule),
             irreversible=tuple(self._irreversible(rule, lines, [category_called(id_, directory) for id_ in emptied])),
             loses=tuple(self._losses(lines)),
         )
+
+    def _asks(self, rule: Rule) -> tuple[str, ...]:
+        """What it would ask first, and what its floors would make wait."""
+        former = [old for old, code in self._names.items() if code == rule.code]
+        read = partial(self._wishes.asks, store=self._store.alias, rule=rule, former=former)
+        asks = self._catalogue.database.read_now(read) if rule.guards.may_ask else []
+        return (*asks, *self._wishes.floors(rule, self._members, self._catalogue.directory))
 
     def _ripening(self, rule: Rule) -> str:
         unripe, span = self._unripe[rule.code], rule.guards.must_last

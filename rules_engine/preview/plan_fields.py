@@ -50,6 +50,7 @@ def _store_fields(plan: StorePlan) -> Fields:
         "rules": [_rule_fields(each) for each in plan.rules],
         "idle": [each.rule.code for each in plan.rules if each.is_idle],
         "gone": dict(plan.orphans),
+        "notes": [{"rule": rule, "text": text} for rule, text in plan.notes],
         "failed": dict(plan.failed),
         "differs": None
         if differs is None
@@ -71,6 +72,7 @@ def _rule_fields(each: RulePlan) -> Fields:
         "cannot_tell": each.cannot_tell,
         "holds": each.holds,
         "waits_for": each.waits_for or None,
+        "asks": list(each.asks),
         "irreversible": list(each.irreversible),
         "loses": list(each.loses),
         "products": [_line_fields(line) for line in each.lines],

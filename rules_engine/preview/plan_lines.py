@@ -170,12 +170,12 @@ class _Comparison:
 
     def changes(self) -> Iterator[Line]:
         """What would be called for, and what would be called for no longer."""
-        doings = {Step.TAKE: Doing.TAKEN, Step.MOMENT: Doing.ONCE, Step.GIVE_BACK: Doing.RETURNED}
+        doings = {Step.TAKE: Doing.TAKEN, Step.MOMENT: Doing.ONCE}
         left = self._left_without_category()
         for action in self.new:
             yield self._line(
                 action.rules[0],
-                doings[action.step],
+                doings.get(action.step, Doing.RETURNED),
                 action.kind,
                 self._target(action.slot, action.target),
                 until=action.due_at if action.due_at is not None and action.due_at > self.at else None,

@@ -156,7 +156,7 @@ def facts_of(each: RulePlan) -> list[str]:
 def warnings_of(each: RulePlan) -> list[str]:
     """What is to be weighed before the rule is put in force."""
     waits = [f"waits: {each.waits_for}"] if each.waits_for else []
-    return [*waits, *each.irreversible, *each.loses]
+    return [*waits, *each.asks, *each.irreversible, *each.loses]
 
 
 def notes_of(plan: StorePlan) -> Iterator[str]:
@@ -166,11 +166,7 @@ def notes_of(plan: StorePlan) -> Iterator[str]:
             because = f" ({each.rule.because})" if each.rule.because else ""
             kept = f" keeps what it holds of {count(each.holds, 'product')}" if each.holds else " holds nothing"
             yield f"{each.rule.code} is paused{because}:{kept}."
-    for code, held in plan.orphans.items():
-        yield (
-            f"{code} is no rule of {plan.store.alias} any more and holds {count(held, 'product')}: they stay as they "
-            f"are until you say. If it has another name now, write `formerly: {code}` in that rule."
-        )
+    yield from (text for _, text in plan.notes)
     idle = [each.rule.code for each in plan.rules if each.is_idle]
     if idle and plan.products:
         yield f"Would do nothing here: {listed(idle)}."

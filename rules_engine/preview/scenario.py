@@ -44,6 +44,7 @@ MOST_LOOKS = 2_000
 """After so many looks a test is given up: its rule would never rest."""
 
 _FIRST = frozenset({ActionKind.ADD_TO_CATEGORY, ActionKind.ASSIGN_BRAND, ActionKind.SHOW})
+_TAKES = frozenset({Step.TAKE, Step.MOMENT})
 _TO_SEND = frozenset({ActionState.PENDING, ActionState.WAITING, ActionState.SENT})
 
 
@@ -75,6 +76,7 @@ class Run:
     `member_of` are the categories of the product when the last glimpse was seen. `finding` is how the condition stood
     at last; None for a subject that is gone. `earlier` are the calls before the last glimpse, which was seen at
     `shown_at`; the test ended at `ended_at`, and at `pending_at` the rule would have looked again (aware, UTC).
+    `asks` says that from the last glimpse on the rule asked a person, and waited for the answer.
     """
 
     deeds: tuple[Deed, ...]
@@ -89,6 +91,7 @@ class Run:
     ended_at: datetime
     pending_at: datetime | None
     is_restless: bool = False
+    asks: bool = False
 
 
 def run(scenario: Scenario, rule: Rule, store: Store, vendor: AnyVendor) -> Run:
@@ -114,6 +117,7 @@ class _Player:
         self.notices: list[Notice] = []
         self.finding: Finding | None = None
         self.looks = 0
+        self.asks = False
         self._looked_at = self.at
 
     # ------------------------------------------------------------------------------------ the course of a test
@@ -132,7 +136,7 @@ class _Player:
                 self._show(glimpse, is_given=glimpse is given)
             if number == len(steps) - 1:
                 earlier = tuple(self.deeds)
-                self.deeds, self.notices = [], []
+                self.deeds, self.notices, self.asks = [], [], False
                 member_of = tuple(self.shop.fields(self._subject()).get("category_ids", ()))
             shown_at = self.at
             self._settle(self._sighting(self.ref, glimpse))
@@ -151,6 +155,7 @@ class _Player:
             self.at,
             min(self.due.values(), default=None),
             is_restless=self.looks > MOST_LOOKS,
+            asks=self.asks,
         )
 
     def _begin(self) -> datetime:
@@ -289,11 +294,23 @@ class _Player:
         """Make the calls that are due, adds before removes; says whether there were any."""
         case = self.memory.load(ref, self.at)
         waiting = [action for action in case.actions.values() if action.state in _TO_SEND]
+        if self._has_to_ask():
+            asked = [action for action in waiting if action.step in _TAKES]
+            self.asks |= any(action.due_at is None or action.due_at <= self.at for action in asked)
+            waiting = [action for action in waiting if action.step not in _TAKES]
         first = [action for action in waiting if action.kind in _FIRST] or waiting
         due = [action for action in first if action.due_at is None or action.due_at <= self.at]
         for action in due:
             self._call(case.ref, action)
         return bool(due)
+
+    def _has_to_ask(self) -> bool:
+        """Whether the rule asks before it takes: one product, or as many as the category of the test has."""
+        is_category = self.scenario.about is SubjectKind.CATEGORY
+        count = len(self.scenario.members or ("A-1",)) if is_category else 1
+        guards = self.rule.guards
+        is_beyond = any(not limit.is_percent and count > limit.amount for limit in guards.limits)
+        return is_beyond or (guards.ask_over is not None and count > guards.ask_over)
 
     def _call(self, ref: SubjectRef, action: PlannedAction) -> None:
         self.memory.save(attempted(self.memory.load(ref, self.at), action.key, at=self.at))

@@ -28,6 +28,8 @@ def _sentences(missing: Sequence[str], rule: Rule, run: Run) -> Iterator[str]:
     earlier = {f"{deed.kind}: {deed.target}" if deed.id else str(deed.kind) for deed in run.earlier}
     if done := [line for line in missing if line in earlier]:
         yield f"`{done[0]}` came before the last sighting, and `expect` says only what comes from there on"
+    elif run.asks:
+        yield "the rule asks a person first, and nobody answers in a test: write `expect: asks`"
     elif run.pending_at is not None:
         ends, then = (at.astimezone(run.zone) for at in (run.ended_at, run.pending_at))
         span = _written(run.pending_at - run.shown_at)

@@ -33,6 +33,9 @@ class Memory:
         """Keep the case: its slots with the open holds, the others as ended."""
         self.actions |= case.actions
         self.episodes |= case.episodes
+        changed = {hold.id: hold for holds in case.ended.values() for hold in holds}
+        for ref, known_ended in self.ended.items():
+            self.ended[ref] = [changed.get(hold.id, hold) for hold in known_ended]
         slots = {}
         for ref, slot in case.slots.items():
             known = tuple(hold if hold.id else replace(hold, id=next(self._ids)) for hold in slot.holds)
@@ -55,6 +58,7 @@ class Memory:
             actions={action.key: action for action in mine if self._is_loaded(action, case, ended, at)},
             recent_takes=self._recent_takes(mine, at),
             ended={slot: holds for slot, holds in ended.items() if holds},
+            orders=tuple(order for order in case.orders if order.is_open),
         )
 
     def _recent_takes(self, actions: list[PlannedAction], at: datetime) -> dict[RuleCode, tuple[datetime, ...]]:
@@ -62,7 +66,7 @@ class Memory:
         found: dict[RuleCode, dict[datetime, datetime]] = {}
         for action in actions:
             acted_at = max(action.created_at, action.done_at or action.created_at)
-            if action.step is not Step.GIVE_BACK and action.attempts and acted_at > at - self.takes:
+            if action.step in {Step.TAKE, Step.MOMENT} and action.attempts and acted_at > at - self.takes:
                 for rule in action.rules:
                     turn = found.setdefault(rule, {})
                     turn[action.created_at] = max(acted_at, turn.get(action.created_at, acted_at))

@@ -48,7 +48,8 @@ def play(scenario: Scenario, rule: Rule, store: Store, vendor: AnyVendor) -> Pla
     truth = ran.finding.truth if ran.finding else None
     actual = _actual(scenario, ran)
     if isinstance(scenario.expect, Expected):
-        is_ok = not actual and (scenario.expect is Expected.NOTHING or truth is Truth.CANNOT_TELL)
+        is_ok = not actual and (scenario.expect is Expected.ASKS) is ran.asks
+        is_ok = is_ok and (scenario.expect is not Expected.CANNOT_TELL or truth is Truth.CANNOT_TELL)
         expected: tuple[str, ...] = (str(scenario.expect),)
         missing: list[str] = []
     else:
@@ -56,7 +57,8 @@ def play(scenario: Scenario, rule: Rule, store: Store, vendor: AnyVendor) -> Pla
         is_ok = Counter(wanted) == Counter(actual)
         expected = tuple(_said(line, ran) for line in wanted)
         missing = [_said(line, ran) for line in (Counter(wanted) - Counter(actual)).elements()]
-    shown = tuple(_said(line, ran) for line in actual) or (_nothing(scenario, truth),)
+    shown = tuple(_said(line, ran) for line in actual)
+    shown = (*shown, str(Expected.ASKS)) if ran.asks else shown or (_nothing(scenario, truth),)
     is_ok = is_ok and not ran.is_restless
     return Played(scenario, is_ok, expected, shown, truth, ran, advice(missing, rule, ran))
 

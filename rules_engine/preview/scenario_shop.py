@@ -231,7 +231,8 @@ def _directory(scenario: Scenario, rule: Rule, store: Store, *, brands_are_names
     effects = [
         e for e in (*rule.effects, *scenario.held, *_expected(scenario)) if e.kind is not EffectKind.ASSIGN_BRAND
     ]
-    targets = [*(_inner(target) for effect in effects for target in effect.targets), *rule.guards.fallbacks]
+    targets = [_inner(target) for effect in effects for target in effect.targets]
+    targets += [*rule.guards.fallbacks, *(floor.target for floor in rule.guards.floors)]
     wanted = [target.name for target in targets if isinstance(target, Named)]
     given = [str(name) for each in glimpses(scenario) for name in each.fields.get("categories") or ()]
     known = Directory(_subject_entries(scenario), names, brands_are_names=brands_are_names)

@@ -9,6 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from rules_engine.core.explain import listed
+from rules_engine.core.pause import Pause, as_paused
 from rules_engine.core.plan import ActionState, PlannedAction, Step
 from rules_engine.core.rule import Mode, Rule, Rulebook
 from rules_engine.core.store import Store
@@ -17,23 +18,28 @@ from rules_engine.vendors.base import AnyVendor
 from .why_facts import Asked, Facts, gather
 from .why_find import Match
 from .why_rule import RuleWhy, explain_rule
-from .why_words import Clock
+from .why_words import Clock, why_held_back
 
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """The rulebook that is explained. `since` is when it was put in force; None: it never was, it comes from files."""
+    """The rulebook that is explained. `since` is when it was put in force; None: it never was, it comes from files.
+
+    `pauses` are what people had stopped by command.
+    """
 
     rulebook: Rulebook
     since: datetime | None = None
+    pauses: tuple[Pause, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """Something that comes next: when (None: as soon as may be), and what."""
+    """Something that comes next: when (None: as soon as may be), and what. What `is_held_back` waits for its reason."""
 
     at: datetime | None
     text: str
+    is_held_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,7 @@ def explain(
 ) -> Why:
     """Why the rules that are asked about did or did not act on what was found. It reads the database and no shop."""
     facts = gather(connection, store, vendor, match.ref, asked)
-    running = in_force.rulebook.for_store(store.alias)
+    running = as_paused(in_force.rulebook.for_store(store.alias), in_force.pauses, store.alias)
     rules: list[RuleWhy] = []
     for rule in running:
         if asked.only in {None, rule.code}:
@@ -134,6 +140,12 @@ def _notes(facts: Facts, in_force: InForce) -> Iterator[str]:
         yield f"The shop said that this {facts.ref.kind} no longer exists: no rule does anything with it."
     if asked.at > asked.now:
         yield f"This is how it would be {clock.when(asked.at)}, if nothing changes until then."
+    stopped = (pause for pause in in_force.pauses if pause.is_of_everything and pause.is_in(facts.store.alias))
+    for pause in stopped:
+        yield (
+            f"A person paused everything ({clock.at(pause.since)}), because {pause.because}: nothing is called. "
+            "`rules-engine resume` lets it go on."
+        )
     if asked.is_past:
         return
     if facts.lane.parked_because:
@@ -188,5 +200,7 @@ def _of_action(facts: Facts, action: PlannedAction) -> Next:
             return Next(action.due_at, f"{returns}, if that is still wanted then (tried {tried}{why})")
         case ActionState.SENT:
             return Next(action.due_at, f"the shop was asked to {deed}, for {rule}: whether it did is not known yet")
+        case ActionState.HELD:
+            return Next(None, f"{returns}: {why_held_back(action)}", is_held_back=True)
         case _:
             return Next(action.due_at, f"the shop said done: {deed}, for {rule}; a look is still to show it")

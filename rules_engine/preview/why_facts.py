@@ -19,11 +19,12 @@ from rules_engine.core.store import Capabilities, Store
 from rules_engine.core.subject import SubjectKind, SubjectRef, product
 from rules_engine.core.view import UNSEEN, Fields, as_people_made_it, shown
 from rules_engine.database.catalogue import load_directory
+from rules_engine.database.columns import Instant
 from rules_engine.database.history import Known, known_at
 from rules_engine.database.lanes import LaneRow, Look, load_lane
 from rules_engine.database.ledger import load_cases
 from rules_engine.database.rows import hold_from_row, slot_from_row
-from rules_engine.database.tables import Instant, deliveries, holds, looks, traces
+from rules_engine.database.tables import deliveries, holds, looks, traces
 from rules_engine.vendors.base import AnyVendor
 
 from .why_words import SlotWords

@@ -20,7 +20,7 @@ from rules_engine.core.turning import rule_turns_at
 from rules_engine.core.view import UNSEEN, shown
 
 from .why_facts import Facts
-from .why_words import Clock, SlotWords, sentence
+from .why_words import Clock, SlotWords, sentence, why_held_back
 
 _DELIVERY = re.compile(r"[0-9a-f]{32}")
 """The id of a delivery, which may be forgotten by now; any other cause is the reason of a look."""
@@ -124,7 +124,8 @@ class _Explainer:
             if not held:
                 yield f"This is not so, and the rule does nothing with {self.what}."
             elif not self.facts.asked.is_past and any(HoldState(each.state).is_claim for each in held):
-                yield "This is not so any more: at the next look the rule lets go of what it holds."
+                when = "at the next look" if self.rule.mode is Mode.LIVE else "once it is live again,"
+                yield f"This is not so any more: {when} the rule lets go of what it holds."
         elif self._ripens() is not None:
             yield from self._ripening()
         else:
@@ -256,6 +257,8 @@ class _Explainer:
         match hold.state:
             case HoldState.PENDING if hold.reason.startswith("overruled by "):
                 yield f"It wants to {deed}, but is {hold.reason}, which stands before it in the rules."
+            case HoldState.PENDING if (kept := self._held_back(slot.ref)) is not None:
+                yield f"It is to {deed}, but that is held back: {why_held_back(kept)}."
             case HoldState.PENDING:
                 why = f" ({hold.reason})" if hold.reason else ""
                 yield f"It is to {deed}{why}; no call was made for it yet."
@@ -276,6 +279,13 @@ class _Explainer:
                 yield f"It gives back what it took{why}. {sentence(words.returns(slot.baseline, self.what))}."
         if hold.state.is_claim and hold.wish != slot.baseline:
             yield self._afterwards(slot, hold, words)
+
+    def _held_back(self, ref: SlotRef) -> PlannedAction | None:
+        """What the rule decided for this slot, where that is not sent before a person, or a category, lets it."""
+        decided = (
+            each for each in self.facts.case.actions.values() if each.slot == ref and self.rule.code in each.rules
+        )
+        return next((each for each in decided if each.state is ActionState.HELD), None)
 
     def _afterwards(self, slot: Slot, hold: Hold, words: SlotWords) -> str:
         if hold.is_left or self.rule.leaves:

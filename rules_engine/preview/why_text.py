@@ -8,7 +8,7 @@ from rules_engine.core.action import SlotRef
 from rules_engine.core.condition import Finding
 from rules_engine.core.explain import label, mark, tree
 
-from .why import Why
+from .why import Next, Why
 from .why_facts import Told
 from .why_rule import Held, RuleWhy
 
@@ -32,7 +32,7 @@ def as_plain(why: Why) -> dict[str, object]:
         "notes": list(why.notes),
         "rules": [_rule_plain(each) for each in why.rules],
         "elsewhere": {each.rule.code: each.reason for each in why.elsewhere},
-        "next": [{"at": each.at, "text": each.text} for each in why.next],
+        "next": [{"at": each.at, "text": each.text, "is_held_back": each.is_held_back} for each in why.next],
         "traces": [
             {
                 "at": each.trace.at,
@@ -101,7 +101,7 @@ def text_of_why(why: Why) -> list[str]:
         lines += ["", f"No rule is about this {facts.ref.kind} in this store."]
     if why.next:
         lines += ["", "What comes next"]
-        lines += [f"  {'now' if each.at is None else why.clock.both(each.at)}: {each.text}" for each in why.next]
+        lines += [f"  {_when(why, each)}: {each.text}" for each in why.next]
     if why.facts.told:
         lines += ["", "What happened" if facts.asked.is_past else "What happened last"]
         lines += [f"  {_told_line(why, each)}" for each in why.facts.told]
@@ -137,6 +137,12 @@ def _rule_lines(each: RuleWhy) -> Iterator[str]:
             yield f"    {'  ' * depth}{mark(finding)} {label(finding)}"
     for said in (*each.says, *(text for held in each.held for text in held.says)):
         yield f"  → {said}"
+
+
+def _when(why: Why, each: Next) -> str:
+    if each.is_held_back:
+        return "held back"
+    return "now" if each.at is None else why.clock.both(each.at)
 
 
 def _told_line(why: Why, each: Told) -> str:

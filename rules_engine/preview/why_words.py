@@ -11,6 +11,7 @@ from typing import Any
 from rules_engine.core.action import Aspect, SlotRef, SlotValue
 from rules_engine.core.clock import read_duration, say_duration
 from rules_engine.core.directory import Directory
+from rules_engine.core.plan import PlannedAction
 from rules_engine.core.view import label_of
 
 _AGO = re.compile(r"(.+?)\s+ago", re.IGNORECASE)
@@ -88,6 +89,13 @@ class Clock:
 def sentence(text: str) -> str:
     """The text with a capital at its beginning."""
     return text[:1].upper() + text[1:]
+
+
+def why_held_back(action: PlannedAction) -> str:
+    """Why an action that is held back is not sent, and where its question is told."""
+    reason = action.reason.rstrip(".") or "it is looked at once more before it is sent"
+    shown = f"; `rules-engine questions show {action.question[:8]}` tells what is asked" if action.question else ""
+    return f"{reason}{shown}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,3 +150,13 @@ def test_only_a_store_whose_rules_name_something_has_to_be_asked() -> None:
     branded = TEXT.replace("remove_from_category: TARGET", "assign_brand: Acme")
     assert names_brands(rulebook(branded), store(WEB))
     assert not names_categories(rulebook(branded), store(WEB))
+
+
+def test_what_a_rule_never_leaves_is_a_name_too() -> None:
+    text = TEXT.replace("TARGET", "{under: Brands}") + "    never_leave: fewer than 4 products in Acmee\n"
+    (problem,) = problems(text)
+    assert (problem.code, problem.place.line, _underlined(problem)) == ("unknown-category", 7, "Acmee")
+    assert 'did you mean "Acme"' in problem.help
+    assert problems(text.replace("Acmee", "Acme")) == ()
+    by_id = text.replace("fewer than 4 products in Acmee", "{fewer_than: 4, in: {id: 999}}")
+    assert [(each.code, _underlined(each)) for each in problems(by_id)] == [("unknown-category", "999")]

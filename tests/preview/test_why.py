@@ -10,6 +10,7 @@ from engine_world import WEB
 from why_desk import START, Desk
 
 from rules_engine.core.errors import PermanentError, TemporaryError
+from rules_engine.core.question import QuestionId
 from rules_engine.database.lanes import save_lane
 from rules_engine.database.tables import history
 from rules_engine.preview.why_text import as_plain
@@ -204,6 +205,33 @@ def test_what_nobody_can_tell_keeps_what_is_held(connection: sa.Connection) -> N
 def test_a_rule_that_may_not_act_says_what_it_would_do(connection: sa.Connection, rules: str, expected: str) -> None:
     desk = Desk(connection, rules).sees()
     assert desk.says("in-stock") == (expected, "It would put the product into Sale (2).")
+
+
+def test_a_paused_rule_lets_go_only_when_it_is_live_again(connection: sa.Connection) -> None:
+    desk = held(connection)
+    desk.adopt(LEAVES + "    mode: paused\n    because: x\n")
+    said = desk.sees(stock=5).says(CODE)
+    assert "This is not so any more: once it is live again, the rule lets go of what it holds." in said
+
+
+def test_what_waits_for_an_answer_names_the_question_and_is_not_said_to_be_done(connection: sa.Connection) -> None:
+    desk = Desk(connection, LEAVES).sees().later(minutes=3).sees(stock=0)
+    desk.holds_back("waits for an answer: it wants to take 3 products within a day", QuestionId("3f2a81c0-1"))
+    waits = (
+        "waits for an answer: it wants to take 3 products within a day; "
+        "`rules-engine questions show 3f2a81c0` tells what is asked"
+    )
+    assert f"It is to take the product out of Featured (1), but that is held back: {waits}." in desk.says(CODE)
+    told = desk.tells()
+    assert f"  held back: {CODE} is to take the product out of Featured (1): {waits}\n" in told
+    assert "said done" not in told
+
+
+def test_what_waits_for_a_category_to_fill_says_so(connection: sa.Connection) -> None:
+    desk = Desk(connection, LEAVES).sees().later(minutes=3).sees(stock=0)
+    waits = "would leave Featured with fewer than 2 products; waits until there are more"
+    desk.holds_back(waits)
+    assert f"It is to take the product out of Featured (1), but that is held back: {waits}." in desk.says(CODE)
 
 
 def test_a_rule_waits_for_a_name(connection: sa.Connection) -> None:

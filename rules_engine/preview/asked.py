@@ -1,0 +1,93 @@
+"""Questions in words: what is asked, what yes and no do, and what each product is in it for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+
+from rules_engine.core.action import Aspect
+from rules_engine.core.aim import call_for
+from rules_engine.core.directory import Directory
+from rules_engine.core.plan import PlannedAction, Step
+from rules_engine.core.question import Question, QuestionKind, QuestionState
+from rules_engine.core.rule import RuleCode
+from rules_engine.core.subject import ProductId
+from rules_engine.database.answers import Contents
+from rules_engine.database.vanished import STORE_IS_GONE
+
+from .plan_lines import Doing, Line, category_called
+from .plan_text import count
+
+Names = Mapping[ProductId, tuple[str, str]]
+"""The name and the SKU of products."""
+
+
+def asks(question: Question, products: int) -> str:
+    """What is asked, or was, in a sentence."""
+    about = count(products, "product")
+    if question.kind is QuestionKind.GONE:
+        if not products:
+            return f"{question.rule} is gone and holds nothing any more: either answer ends this."
+        if question.reason == STORE_IS_GONE:
+            return f"{question.rule} holds {about} of a store that stores.yaml no longer has: keep them (no)?"
+        return f"{question.rule} is gone and holds {about}: give back (yes) or keep (no)?"
+    if question.state is QuestionState.GATHERING:
+        return f"Nothing yet: the whole catalogue is being planned. {question.rule} wants {about} so far."
+    deed = "act on" if question.kind is QuestionKind.TAKE else "give back"
+    if not question.state.is_waiting:
+        what = f" to {deed} {about}" if products else ""
+        return f"{question.rule} asked{what}, because {question.reason}."
+    return f"May {question.rule} {deed} {about}? It asks because {question.reason}."
+
+
+def yes_does(question: Question) -> str:
+    """What a yes does, in a sentence."""
+    match question.kind:
+        case QuestionKind.TAKE:
+            return "each product is looked at again, and what the rule still wants of it is done."
+        case QuestionKind.GIVE_BACK:
+            return "each product is looked at again, and what is still to be given back is given back."
+        case QuestionKind.GONE if question.reason == STORE_IS_GONE:
+            return f"nothing: add {question.store} back to stores.yaml first, then they can be given back."
+        case QuestionKind.GONE:
+            return "everything that the rule holds is given back, unless a person changed it since or others hold it."
+
+
+def no_does(question: Question) -> str:
+    """What a no does, in a sentence."""
+    match question.kind:
+        case QuestionKind.TAKE:
+            return "nothing of it is done. The rule leaves these products alone until its condition ends for them."
+        case QuestionKind.GIVE_BACK:
+            return "they stay as they are, and nothing is owed to them any more."
+        case QuestionKind.GONE:
+            return "all stays as it is now, for good: nothing is given back any more."
+
+
+def lines_of(question: Question, contents: Contents, names: Names, directory: Directory) -> list[Line]:
+    """A line for each thing that would be done, or for each thing that is held, by what it says and then by name."""
+    lines = [_of_action(action, names, directory) for action in contents.actions]
+    for held in contents.held:
+        kind, target = call_for(held.slot, held.baseline, held.hold.wish)
+        name, sku = names.get(held.slot.product, ("", ""))
+        shown = _target(held.slot.aspect, target, directory)
+        lines.append(Line(question.rule, held.slot.product, name, sku, Doing.TAKEN, kind, shown))
+    return sorted(lines, key=lambda line: (line.deed, line.order))
+
+
+def _of_action(action: PlannedAction, names: Names, directory: Directory) -> Line:
+    doing = Doing.RETURNED if action.step is Step.GIVE_BACK else Doing.TAKEN
+    name, sku = names.get(action.slot.product, ("", ""))
+    target = _target(action.slot.aspect, action.target, directory)
+    return Line(RuleCode(action.rules[0]), action.slot.product, name, sku, doing, action.kind, target)
+
+
+def _target(aspect: Aspect, target: str, directory: Directory) -> str:
+    if aspect is Aspect.MEMBERSHIP:
+        return category_called(target, directory)
+    return directory.brand_name(target) or target if aspect is Aspect.BRAND else ""
+
+
+def groups_of(lines: Sequence[Line]) -> list[tuple[str, list[Line]]]:
+    """The lines by what they say."""
+    return [(deed, list(group)) for deed, group in groupby(lines, key=lambda line: line.deed)]

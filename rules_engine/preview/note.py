@@ -1,0 +1,246 @@
+"""The morning note: what rules did since some time, and what waits for people, for each store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
+
+import sqlalchemy as sa
+
+from rules_engine.core.delivery import StoreAlias
+from rules_engine.core.holds import HoldState
+from rules_engine.core.notices import called
+from rules_engine.core.pause import Pause
+from rules_engine.core.plan import Step
+from rules_engine.core.question import Question, QuestionId, QuestionState
+from rules_engine.core.rule import Mode, Rule, RuleCode
+from rules_engine.core.store import Store
+from rules_engine.core.subject import ProductId, SubjectKind, product
+from rules_engine.core.sweep import Sweep, SweepKind
+from rules_engine.core.view import Fields
+from rules_engine.database.answers import count_products
+from rules_engine.database.catalogue import held_by_rule, load_directory
+from rules_engine.database.lanes import load_lanes
+from rules_engine.database.pauses import open_pauses
+from rules_engine.database.questions import load_questions
+from rules_engine.database.sweeps import last_sweep
+from rules_engine.database.tallies import (
+    Counted,
+    Deeds,
+    Standing,
+    count_dead,
+    count_holds,
+    count_set_aside,
+    deeds_since,
+    fields_of,
+    last_deeds,
+    last_told,
+)
+from rules_engine.vendors import VENDORS
+
+from .why_words import Clock, SlotWords
+
+FIRST = 5
+"""So many of what stands open are named, those that have stood longest first."""
+NAMED = 3
+"""So many products of what a rule did are named."""
+
+_HELD = (HoldState.TAKEN, HoldState.HOLDING)
+_COMPLETE = tuple(kind for kind in SweepKind if kind.is_complete)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What one rule did of one kind: to how many products, and what people call the first of them."""
+
+    rule: RuleCode
+    step: Step
+    products: int
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stands:
+    """One product of a rule, as it stands since then. `text` says how, with the product's name; `reason` why."""
+
+    rule: RuleCode
+    product: ProductId
+    text: str
+    since: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What stands in one way: of how many products, and the first of them."""
+
+    products: int = 0
+    first: tuple[Stands, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A question that waits for an answer, and of how many products it is, where that is known."""
+
+    question: Question
+    products: int
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """A rule that did nothing and holds nothing; when it last did something, None where nobody remembers."""
+
+    rule: RuleCode
+    last: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreNote:
+    """The morning note of one store.
+
+    `done` is what rules did since the time that is asked about, and `stepped_back` where people won since; everything
+    else is as it stands now. `parked` says why the store cannot work. `rules` counts the rules that may act; `idle` are
+    those of them that did nothing, the longest first. `aside` are subjects with why they could not be looked at.
+    """
+
+    store: StoreAlias
+    clock: Clock
+    since: datetime
+    done: tuple[Done, ...]
+    held: Group
+    owed: Group
+    stepped_back: Group
+    questions: tuple[Open, ...]
+    pauses: tuple[Pause, ...]
+    parked: str
+    dead: int
+    set_aside: int
+    aside: tuple[tuple[str, str], ...]
+    rules: int
+    idle: tuple[Idle, ...]
+    can_be_swept: bool
+    sweep: Sweep | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Everywhere:
+    """What is the same for all stores, and what is asked for once for them all."""
+
+    since: datetime
+    now: datetime
+    deeds: Sequence[Deeds]
+    questions: Sequence[Question]
+    sizes: Mapping[QuestionId, int]
+    pauses: Sequence[Pause]
+    dead: Mapping[StoreAlias, int]
+    parked: Mapping[StoreAlias, str]
+
+
+def gather_note(
+    connection: sa.Connection,
+    stores: Iterable[Store],
+    rules_of: Mapping[StoreAlias, Sequence[Rule]],
+    *,
+    since: datetime,
+    now: datetime,
+) -> list[StoreNote]:
+    """The note of each of these stores. `rules_of` are the rules in force by store; those times are aware."""
+    asked = load_questions(connection, states=[QuestionState.OPEN])
+    everywhere = _Everywhere(
+        since=since,
+        now=now,
+        deeds=deeds_since(connection, since, first=NAMED),
+        questions=asked,
+        sizes=count_products(connection, asked),
+        pauses=open_pauses(connection),
+        dead=count_dead(connection),
+        parked={alias: lane.parked_because for alias, lane in load_lanes(connection).items()},
+    )
+    return [_of_store(connection, each, rules_of.get(each.alias, ()), everywhere) for each in stores]
+
+
+def _of_store(connection: sa.Connection, store: Store, rules: Sequence[Rule], everywhere: _Everywhere) -> StoreNote:
+    alias = store.alias
+    deeds = [each for each in everywhere.deeds if each.store == alias]
+    standing = {
+        "held": count_holds(connection, alias, _HELD, first=FIRST),
+        "owed": count_holds(connection, alias, [HoldState.OWED], first=FIRST),
+        "stepped back": count_holds(
+            connection, alias, [HoldState.STEPPED_BACK], first=FIRST, changed_since=everywhere.since
+        ),
+    }
+    ids = chain((id_ for each in deeds for id_ in each.first), _products(standing.values()))
+    fields = fields_of(connection, alias, SubjectKind.PRODUCT, ids)
+    words = _Words(connection, store, fields)
+    aside = count_set_aside(connection, alias, first=FIRST)
+    live = [rule for rule in rules if rule.mode is Mode.LIVE]
+    return StoreNote(
+        store=alias,
+        clock=Clock(everywhere.now, store.zone),
+        since=everywhere.since,
+        done=tuple(Done(each.rule, each.step, each.products, words.names(each.first)) for each in deeds),
+        held=words.group(standing["held"]),
+        owed=words.group(standing["owed"]),
+        stepped_back=words.group(standing["stepped back"]),
+        questions=tuple(
+            Open(each, everywhere.sizes.get(each.id, 0)) for each in everywhere.questions if each.store == alias
+        ),
+        pauses=tuple(pause for pause in everywhere.pauses if pause.is_in(alias)),
+        parked=store.parked_because or everywhere.parked.get(alias, ""),
+        dead=everywhere.dead.get(alias, 0),
+        set_aside=aside.subjects,
+        aside=tuple((str(ref), reason) for ref, reason in aside.first),
+        rules=len(live),
+        idle=_idle(connection, alias, live, everywhere.since),
+        can_be_swept=VENDORS[store.settings.vendor].CAPABILITIES.can_list,
+        sweep=last_sweep(connection, alias, _COMPLETE),
+    )
+
+
+def _products(counted: Iterable[Counted]) -> Iterable[str]:
+    return (each.slot.product for one in counted for each in one.first)
+
+
+class _Words:
+    """Says what stands, by the names that people know."""
+
+    def __init__(self, connection: sa.Connection, store: Store, fields: Mapping[str, Fields]) -> None:
+        capabilities = VENDORS[store.settings.vendor].CAPABILITIES
+        self._directory = load_directory(connection, store, capabilities)
+        self._top = capabilities.promotes_to
+        self._fields = fields
+
+    def names(self, ids: Iterable[ProductId]) -> tuple[str, ...]:
+        return tuple(called(product(id_), self._fields.get(id_, {})) for id_ in ids)
+
+    def group(self, counted: Counted) -> Group:
+        return Group(counted.products, tuple(self._stands(each) for each in counted.first))
+
+    def _stands(self, standing: Standing) -> Stands:
+        slot, hold = standing.slot, standing.hold
+        fields = self._fields.get(slot.product, {})
+        name, words = called(product(slot.product), fields), SlotWords(slot, fields, self._directory, self._top)
+        match hold.state:
+            case HoldState.OWED:
+                text = words.returns(standing.baseline, name)
+            case HoldState.STEPPED_BACK:
+                text = f"{name} {words.is_so(standing.baseline)}"
+            case _:
+                text = f"{name} {words.is_so(hold.wish)}"
+        since = hold.since if hold.state in _HELD else hold.changed_at or hold.since
+        return Stands(hold.rule, slot.product, text, since, hold.reason)
+
+
+def _idle(connection: sa.Connection, store: StoreAlias, live: Sequence[Rule], since: datetime) -> tuple[Idle, ...]:
+    """The rules that did nothing since then and hold nothing, those that did nothing for the longest first."""
+    holding = held_by_rule(connection, store)
+    unused = [rule for rule in live if rule.code not in holding]
+    last = last_deeds(connection, store, [rule.code for rule in unused])
+    if any(rule.notifies for rule in unused):
+        for code, at in last_told(connection, store).items():
+            last[code] = max(at, last.get(code, at))
+    idle = [Idle(rule.code, last.get(rule.code)) for rule in unused]
+    waiting = [each for each in idle if each.last is None or each.last < since]
+    return tuple(sorted(waiting, key=lambda each: (each.last is not None, each.last, each.rule)))
