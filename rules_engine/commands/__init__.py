@@ -8,7 +8,26 @@ import typer
 
 from rules_engine import __version__
 
-from . import check, dead_letters, demo, plan, record, repair, sandbox, schema, serve, test, why
+from . import (
+    check,
+    dead_letters,
+    demo,
+    holds,
+    letting_go,
+    note,
+    pause,
+    plan,
+    questions,
+    reconcile,
+    record,
+    repair,
+    sandbox,
+    schema,
+    serve,
+    test,
+    undo,
+    why,
+)
 
 app = typer.Typer(
     name="rules-engine",
@@ -51,6 +70,7 @@ def _example(text: str) -> str:
 
 
 RUNNING, RULES, REPAIR = "Running", "Rules", "When something went wrong"
+PEOPLE = "What rules hold, and stopping them"
 
 app.command(rich_help_panel=RUNNING, epilog=_example("demo --once"))(demo.demo)
 app.command(rich_help_panel=RUNNING, epilog=_example("sandbox"))(sandbox.sandbox)
@@ -61,6 +81,7 @@ app.command(rich_help_panel=RUNNING, epilog=_example("release --json"))(serve.re
 app.command(rich_help_panel=RULES, epilog=_example("check --format github"))(check.check)
 app.command(rich_help_panel=RULES, epilog=_example("plan --against main"))(plan.plan)
 app.command(rich_help_panel=RULES, epilog=_example("why LAPTOP-15 --store web"))(why.why)
+app.command(rich_help_panel=RULES, epilog=_example("note --since 24h"))(note.note)
 app.command("test", rich_help_panel=RULES, epilog=_example("test --junit report.xml"))(test.play_tests)
 app.command(rich_help_panel=RULES, epilog=_example("schema --write"))(schema.schema)
 app.command("record", rich_help_panel=RULES, epilog=_example("record c11e0ef384be48d7b764e9dcc6c40a25 --write"))(
@@ -69,7 +90,19 @@ app.command("record", rich_help_panel=RULES, epilog=_example("record c11e0ef384b
 app.command(rich_help_panel=REPAIR, epilog=_example("deliveries --store web --state 'set aside'"))(repair.deliveries)
 app.command(rich_help_panel=REPAIR, epilog=_example("replay c11e0ef384be48d7b764e9dcc6c40a25"))(repair.replay)
 app.command(rich_help_panel=REPAIR, epilog=_example("probe ksa"))(repair.probe)
+app.command(rich_help_panel=REPAIR, epilog=_example("reconcile web --dry-run"))(reconcile.reconcile)
+app.command("holds", rich_help_panel=PEOPLE, epilog=_example("holds --rule sold-out-leaves-featured"))(holds.holds)
+app.command(rich_help_panel=PEOPLE, epilog=_example("forget LAPTOP-15 --store web"))(letting_go.forget)
+app.command("release-hold", rich_help_panel=PEOPLE, epilog=_example("release-hold sold-out-leaves-featured LAPTOP-15"))(
+    letting_go.release_hold
+)
+app.command(rich_help_panel=PEOPLE, epilog=_example("undo sold-out-leaves-featured --since 2h"))(undo.undo)
+app.command(rich_help_panel=PEOPLE, epilog=_example('pause sold-out-leaves-featured --because "the stock is wrong"'))(
+    pause.pause
+)
+app.command(rich_help_panel=PEOPLE, epilog=_example("resume sold-out-leaves-featured"))(pause.resume)
 app.add_typer(dead_letters.app, rich_help_panel=REPAIR)
+app.add_typer(questions.app, rich_help_panel=REPAIR)
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ from rules_engine.core.rule import Rulebook
 from rules_engine.core.store import Store
 from rules_engine.network import Network
 from rules_engine.preview.fields import report_unseen
+from rules_engine.rulebook.conflicts import report_conflicts
 from rules_engine.rulebook.report import Report
 from rules_engine.settings import Settings
 from rules_engine.vendors import VENDORS
@@ -71,6 +72,9 @@ def check(*, stores: StoresOption = False, format_: FormatOption = Format.TEXT, 
     a rule does not run, and why. It needs no secrets, no database and no network. RULES and STORES say where the files
     are.
 
+    It also looks for what goes wrong later: a condition that no product can ever meet, two rules that want the opposite
+    of one product, and a rule that undoes itself for ever. Of each it names the product on which it happens.
+
     Where the engine's database is at hand (DATABASE_URL), it also warns of fields that rules look at and that nothing
     had which was seen within 30 days; of each store it looks at the newest 5,000 products and categories.
 
@@ -101,6 +105,7 @@ def _check(settings: Settings, *, asks: bool) -> Findings:
     outside, report = Outside(), Report()
     for path, text in found.rulebook.texts.items():
         report.add_file(path, text)
+    report_conflicts(report, found.rulebook, found.stores, VENDORS)
     with suppress(DatabaseError, SettingsError):  # what is not there, or not of this release, tells nothing
         _report_unseen(report, settings, found.rulebook, found.stores, outside)
     if asks:

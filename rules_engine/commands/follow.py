@@ -16,13 +16,15 @@ import typer
 from rules_engine import logs
 from rules_engine.app import Engine, Outside, build, open_stores
 from rules_engine.core.delivery import StoreAlias
-from rules_engine.core.errors import DatabaseError, SettingsError
+from rules_engine.core.errors import DatabaseError
 from rules_engine.core.store import Store
 from rules_engine.database.engine import Database, is_current
 from rules_engine.database.lanes import load_lane
 from rules_engine.database.rulebooks import active
 from rules_engine.dispatch.embedded import is_dead
 from rules_engine.settings import LogLevel, Settings
+
+from .rules import asked_stores
 
 LOOK_EVERY = 0.1
 """Seconds between looks at what the server makes of it."""
@@ -68,10 +70,7 @@ def _file_of(url: str) -> Path | None:
 
 def find_store(settings: Settings, alias: StoreAlias) -> Store:
     """The store of stores.yaml with this name, as this environment has it. Raises `SettingsError`."""
-    known = {each.alias: each for each in open_stores(settings, os.environ).stores}
-    if alias not in known:
-        raise SettingsError(f"stores.yaml has no store {alias!r}; it has {', '.join(known)}.")
-    return known[alias]
+    return asked_stores(open_stores(settings, os.environ).stores, alias)[0]
 
 
 def follow(

@@ -17,7 +17,7 @@ from rules_engine.core.problem import Problem
 from rules_engine.core.rule import Rulebook, RuleCode
 from rules_engine.core.store import StoresFile
 from rules_engine.database.engine import Database
-from rules_engine.database.rulebooks import stored_rulebooks
+from rules_engine.database.rulebooks import active, stored_rulebooks
 from rules_engine.preview.plan import StorePlan, preview
 from rules_engine.preview.plan_changes import RuleChanges
 from rules_engine.preview.plan_fields import plan_fields
@@ -27,6 +27,7 @@ from rules_engine.rulebook import read_rule_texts
 from rules_engine.settings import Settings
 from rules_engine.vendors import VENDORS
 
+from .backtest import played_back, say_backtest
 from .follow import open_database
 from .output import AsJson, complain, in_plain_words, say, say_json, say_lines
 from .revision import rules_at_revision
@@ -35,7 +36,7 @@ from .rules import asked_stores, no_such_rule
 SHORTEST_HASH = 6
 """Characters of a rulebook's hash by which it may be named."""
 
-_NEEDED = ("RULES", "STORES", "DATABASE_URL", "LAG_SECONDS")
+_NEEDED = ("RULES", "STORES", "DATABASE_URL", "LAG_SECONDS", "RETENTION_DAYS")
 """All that a plan takes from the environment: no secret is among it."""
 
 StoreOption = Annotated[str | None, typer.Option("--store", metavar="NAME", help="Only this store of stores.yaml.")]
@@ -46,6 +47,14 @@ AgainstOption = Annotated[
         "--against",
         metavar="REVISION|FOLDER|HASH",
         help="Show the difference from other rules: those of a git revision, of a folder, or a rulebook that ran.",
+    ),
+]
+SinceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        metavar="SPAN",
+        help="Play the rules over what was recorded of this time, such as 7d, beside what really happened.",
     ),
 ]
 MarkdownOption = Annotated[bool, typer.Option("--markdown", help="Print it as the comment of a pull request.")]
@@ -69,6 +78,7 @@ def plan(
     store: StoreOption = None,
     rule: RuleOption = None,
     against: AgainstOption = None,
+    since: SinceOption = None,
     markdown: MarkdownOption = False,
     limit: LimitOption = 10,
     as_json: AsJson = False,
@@ -77,11 +87,18 @@ def plan(
 
     Which products would be taken out, given back or overruled, by which rule; how many calls that needs and how long it
     takes at the shop's rate; and what could not be undone. It needs no secrets. With --against it shows only what would
-    be different from other rules.
+    be different from other rules. With --since it shows what they would have done in the last days: with how many
+    products, how often, with how many calls, and the first product with which they would have done otherwise.
     """
     with in_plain_words(as_json=as_json):
         if markdown and as_json:
             raise SettingsError("--markdown and --json exclude each other: choose one.")
+        if since is not None and against is not None:
+            raise SettingsError("--since compares with what really happened: leave out --against.")
+        if since is not None:
+            made = played_back(_settings(), since, store=store, rule=rule)
+            say_backtest(made, as_json=as_json, markdown=markdown)
+            return
         planned = _plan(store, rule, against)
     if as_json:
         say_json(plan_fields(planned.rulebook, planned.stores, against=planned.against, changes=planned.changes))
@@ -91,21 +108,35 @@ def plan(
         _say_text(planned, limit)
 
 
+def _settings() -> Settings:
+    return Settings.from_environment({name: os.environ.get(name, "") for name in _NEEDED})
+
+
 def _plan(store: str | None, rule: str | None, against: str | None) -> Planned:
-    settings = Settings.from_environment({name: os.environ.get(name, "") for name in _NEEDED})
+    settings = _settings()
     file = open_stores(settings, None)
     rulebook = compile_rules(read_rule_texts(settings.rules), file)
     with open_database(settings) as database:
         other = None if against is None else _other_rules(against, settings, file, database)
         codes = None if rule is None else _codes(rule, [rulebook, *([other] if other else [])])
+        in_force = _in_force(file, database)
         lag, now = timedelta(seconds=settings.lag_seconds), Outside().now()
         plans = []
         for each in asked_stores(file.stores, store):
             vendor = VENDORS[each.settings.vendor](each.settings)
-            made = preview(database, each, vendor, rulebook, now=now, lag=lag, against=other)
+            made = preview(database, each, vendor, rulebook, now=now, lag=lag, against=other, in_force=in_force)
             plans.append(made if codes is None else made.only(codes))
     changes = None if other is None else RuleChanges.of(other, rulebook)
     return Planned(rulebook, plans, against or "", changes)
+
+
+def _in_force(file: StoresFile, database: Database) -> Rulebook | None:
+    """The rules in force, or None where there are none yet, or none that can be read for these stores."""
+    found = database.read_now(active)
+    try:
+        return compile_rules(found.texts, file) if found is not None else None
+    except RulebookError:
+        return None
 
 
 def _codes(code: str, rulebooks: Iterable[Rulebook]) -> set[RuleCode]:

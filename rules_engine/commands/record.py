@@ -15,7 +15,7 @@ from rules_engine.app import Outside, compile_rules, open_stores
 from rules_engine.core.errors import DatabaseError, RulebookError, SettingsError
 from rules_engine.core.explain import listed
 from rules_engine.core.rule import Rule, Rulebook
-from rules_engine.core.scenario import Scenario
+from rules_engine.core.scenario import Expected, Scenario
 from rules_engine.core.store import Store, StoresFile
 from rules_engine.core.subject import SubjectRef
 from rules_engine.database import inbox
@@ -186,10 +186,12 @@ def _said(line: Any) -> str:  # a line of `expect`
 
 def _alone(played: Played) -> tuple[Any, ...] | str:
     """What the rule did when it was played, as lines of `expect`."""
+    if not played.run.deeds and played.run.asks:
+        return str(Expected.ASKS)
     if not played.run.deeds:
         return "cannot tell" if played.truth is not None and played.truth.value == "cannot tell" else "nothing"
     lines: list[Any] = []
-    for said in played.actual:
+    for said in (each for each in played.actual if each != Expected.ASKS):
         kind, _, target = said.partition(": ")
         lines.append({kind: target} if target else kind)
     return tuple(lines)

@@ -181,6 +181,7 @@ def release(*, as_json: AsJson = False) -> None:
                 "rules": [rule.code for rule in rulebook.rules],
                 "warnings": [problem_fields(problem) for problem in rulebook.warnings],
                 "left_out": left_out(rulebook),
+                "gone": [asdict(each) for each in activated.vanished],
                 "waiting": {store.alias: store.parked_because for store in stores if store.missing},
             }
         )

@@ -23,7 +23,7 @@ from rules_engine.database.inbox import pending_by_store
 from rules_engine.database.lanes import stores_with_work
 from rules_engine.database.outbox import action_counts
 from rules_engine.database.tables import traces
-from rules_engine.lane.turn import Rest, Tenure
+from rules_engine.lane.tenure import Rest, Tenure
 from rules_engine.sandbox import Answered, Call, Shop
 from rules_engine.sandbox.server import serve, serve_app
 from rules_engine.sandbox.stores import BY_ALIAS, ENVIRONMENT, at_the_sandbox

@@ -15,6 +15,7 @@ from rules_engine.core.errors import SettingsError
 from rules_engine.core.rule import Rulebook, RuleCode
 from rules_engine.core.store import Store, StoresFile
 from rules_engine.database.history import rulebook_at
+from rules_engine.database.pauses import pauses_at
 from rules_engine.preview.why import InForce, Why, explain
 from rules_engine.preview.why_facts import Asked
 from rules_engine.preview.why_find import Found, Match, find
@@ -64,7 +65,7 @@ def why(
     with in_plain_words(as_json=as_json):
         answer = _answer(Settings.from_environment(), _Question(what, store, rule, at))
     if isinstance(answer, Found):
-        _say_not_found(what, answer, as_json=as_json)
+        say_not_found(what, answer, as_json=as_json)
         raise typer.Exit(FINDINGS)
     if as_json:
         say_json({"found": [as_plain(each) for each in answer]})
@@ -128,13 +129,15 @@ def _check_rule(rulebook: Rulebook, code: RuleCode | None) -> None:
 
 def _in_force(connection: sa.Connection, settings: Settings, file: StoresFile, asked: Asked) -> InForce:
     """The rulebook that was in force then; before the first one, and without one, the files of today."""
-    ruling = rulebook_at(connection, min(asked.at, asked.now))
+    at = min(asked.at, asked.now)
+    ruling, pauses = rulebook_at(connection, at), tuple(pauses_at(connection, at))
     if ruling is None:
-        return InForce(compile_rules(read_rule_texts(settings.rules), file))
-    return InForce(compile_rules(ruling.texts, file), ruling.since)
+        return InForce(compile_rules(read_rule_texts(settings.rules), file), pauses=pauses)
+    return InForce(compile_rules(ruling.texts, file), ruling.since, pauses)
 
 
-def _say_not_found(what: str, found: Found, *, as_json: bool) -> None:
+def say_not_found(what: str, found: Found, *, as_json: bool) -> None:
+    """Say what was found instead of one thing in each store."""
     if as_json:
         matches = [
             {

@@ -27,7 +27,7 @@ rules:
     if_no_category_is_left: {add_to_category: Unsortd}
   ends:
     stores: [brands]
-    as_soon_as: {product.stock: {at_most: 0}}
+    as_soon_as: {product.brand: empty}
     do: [{assign_brand: Acmee}]
 """
 RIGHT = "rules: {leaves: {stores: [web, ksa], while: {product.stock: 0}, do: [{remove_from_category: Shoes}]}}\n"

@@ -141,7 +141,9 @@ def test_a_release_warns_of_what_a_deleted_rule_still_holds(house: House) -> Non
     with house.database() as database:
         database.write_now(partial(hold, rule="gone-rule"))
     house.write("more.yaml", TWO)
-    assert "gone-rule is gone and still holds something of 1 product" in house.run("release").stderr
+    assert "gone-rule is gone from web and holds 1 product: give back or keep?" in house.run("release").stderr
+    gone = {"store": "web", "rule": "gone-rule", "products": 1, "is_stray": False}
+    assert house.run_json("release")["gone"] == [gone]
 
 
 def hold(connection: sa.Connection, rule: str) -> None:

@@ -197,7 +197,7 @@ def test_a_probe_is_made_at_once_by_the_server_that_runs_the_lane(house: House, 
 def test_a_probe_of_an_unknown_store_is_wrong_usage(house: House) -> None:
     result = house.run("probe", "nowhere")
     assert result.exit_code == 2
-    assert result.stderr == "stores.yaml has no store 'nowhere'; it has web, ksa, b2b, brands.\n"
+    assert result.stderr == 'stores.yaml has no store "nowhere": it has web, ksa, b2b and brands.\n'
 
 
 def test_a_probe_of_a_store_without_its_variables_names_them(house: House) -> None:
