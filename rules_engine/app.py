@@ -6,7 +6,7 @@ import asyncio
 import os
 import random
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,10 +28,13 @@ from rules_engine.database.retention import Retention, prune
 from rules_engine.dispatch.embedded import Embedded
 from rules_engine.lane.calls import Send
 from rules_engine.lane.rules import Rules
-from rules_engine.lane.turn import Lane, Rest, Tenure
+from rules_engine.lane.tenure import Rest, Tenure
+from rules_engine.lane.turn import Lane
 from rules_engine.metrics import Metrics
 from rules_engine.network import Network
 from rules_engine.notify import Notifier
+from rules_engine.preview.note import gather_note
+from rules_engine.preview.note_text import lines_of_note
 from rules_engine.receive import Doors, webhook_routes
 from rules_engine.reload import RuleFiles, disk_changes
 from rules_engine.rulebook import compile_rulebook, load_stores
@@ -75,6 +78,15 @@ def open_stores(settings: Settings, environment: Mapping[str, str] | None) -> St
 def compile_rules(texts: Mapping[str, str], file: StoresFile) -> Rulebook:
     """The rulebook of these texts for these stores. Raises `RulebookError` with every problem."""
     return compile_rulebook(texts, stores=file.stores, vendors=VENDORS, notify=file.notify_names)
+
+
+def _write_note(
+    connection: Connection, since: datetime, now: datetime, *, stores: Sequence[Store], rules: Rules
+) -> list[list[str]]:
+    """The morning note of every store, as lines."""
+    in_force = rules.in_force(connection)
+    rules_of = {store.alias: in_force.rules_for(store.alias) for store in stores} if in_force else {}
+    return [lines_of_note(note) for note in gather_note(connection, stores, rules_of, since=since, now=now)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +237,7 @@ def build(
         rules,
         send or network.send,
         metrics,
+        write_note=partial(_write_note, stores=stores, rules=rules),
         now=outside.now,
         sleep=outside.sleep,
         chance=outside.chance,
@@ -242,6 +255,8 @@ def build(
             lag=timedelta(seconds=settings.lag_seconds),
             sleep=outside.sleep,
             chance=outside.chance,
+            # A command that runs a lane for what it asked for is not to begin a walk that takes an hour.
+            sweeps=settings.reconcile and runs_lanes,
         )
         for door in doors.all()
     }
@@ -273,6 +288,7 @@ def build(
             now=outside.now,
             admin_token=settings.admin_token,
             notify=file.notify,
+            is_reconciling=settings.reconcile,
         ),
     ]
     engine = Engine(

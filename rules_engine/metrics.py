@@ -11,7 +11,7 @@ class Metrics:
     `deliveries` counts answers at the door by what became of the delivery, `duplicates` repeated deliveries, `calls`
     the calls to shops by outcome, `turns` the turns of lanes, `notices` what people were told by outcome. The gauges
     are set when somebody looks: deliveries that wait, the age in seconds of the oldest, seconds since the lane's last
-    turn, and whether the store is parked.
+    turn, whether the store is parked, open questions, and open holds by state.
     """
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
@@ -47,3 +47,7 @@ class Metrics:
         self.parked = Gauge(
             "rules_engine_parked", "1 while the store waits for an operator.", ["store"], registry=self.registry
         )
+        self.questions = Gauge(
+            "rules_engine_questions", "Questions that wait for a person.", ["store"], registry=self.registry
+        )
+        self.holds = Gauge("rules_engine_holds", "Open holds by state.", ["store", "state"], registry=self.registry)

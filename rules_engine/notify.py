@@ -1,15 +1,16 @@
-"""Telling people what rules did: one message for each rule and target, to Slack-compatible webhooks."""
+"""Telling people what rules did, to Slack-compatible webhooks: a message for each rule, and a note every morning."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable, Iterable
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
 import structlog
+from sqlalchemy.engine import Connection
 
 from rules_engine.core.action import Request
 from rules_engine.core.errors import CallError, PermanentError
@@ -18,7 +19,17 @@ from rules_engine.core.rule import RuleCode
 from rules_engine.core.store import NotifyTarget
 from rules_engine.core.subject import SubjectKind
 from rules_engine.database.engine import Database
-from rules_engine.database.notices import Digest, due_digests, mark_dead, mark_sent, postpone, take_up
+from rules_engine.database.notices import (
+    NOTE,
+    Digest,
+    add_note,
+    due_digests,
+    has_note,
+    mark_dead,
+    mark_sent,
+    postpone,
+    take_up,
+)
 from rules_engine.lane.calls import Send
 from rules_engine.lane.rules import Rules
 from rules_engine.metrics import Metrics
@@ -29,8 +40,15 @@ LOOK_EVERY = 2.0
 """Seconds between looks for messages that are due."""
 GIVEN_UP_AFTER = timedelta(days=1)
 """What could not be told for so long is old news."""
+NOTE_WITHIN = timedelta(hours=6)
+"""A morning note comes so late at most: after an outage, or to a target that is away. Then the next one tells."""
 LONGEST_LINE = 300
-"""Characters of a line: a chat takes 40,000 in a message."""
+"""Characters of a line."""
+LONGEST_NOTE = 30_000
+"""Characters of a morning note: a chat takes 40,000 in a message."""
+
+WriteNote = Callable[[Connection, datetime, datetime], Sequence[Sequence[str]]]
+"""The morning note of every store, as lines, the first one its title: what was done since one time, as of another."""
 
 _BUSY = frozenset({408, 425, 429})
 _PLAIN = re.compile(r"[a-z][a-z_ .-]{0,59}")
@@ -40,7 +58,8 @@ class Notifier:
     """Sends what is due to the targets of stores.yaml; of several processes one sends each message.
 
     A message counts as sent once its target has said so: after a crash it is sent again rather than not at all. One
-    whose target's variable is not set waits for it. No lane waits for any of this.
+    whose target's variable is not set waits for it. No lane waits for any of this. `write_note` writes the morning
+    note for the targets that get one.
     """
 
     def __init__(
@@ -51,6 +70,7 @@ class Notifier:
         send: Send,
         metrics: Metrics,
         *,
+        write_note: WriteNote,
         now: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]],
         chance: Callable[[], float],
@@ -63,16 +83,36 @@ class Notifier:
         self._now = now
         self._sleep = sleep
         self._chance = chance
+        self._write_note = write_note
         self._left_alone: dict[str, datetime] = {}
+        self._noted: dict[str, date] = {}
 
     async def run(self) -> None:
         """Send what is due, for ever. A fault of ours is logged, and tried again."""
         while True:
             try:
                 await self.send_due()
+                await self.write_notes()
             except Exception:  # people who are told nothing any more would not know that anything is wrong
                 log.exception("could not send notices; tried again later")
             await self._sleep(LOOK_EVERY)
+
+    async def write_notes(self) -> None:
+        """Write the morning notes whose time has come; they go out with the next messages, once for target and day."""
+        for target in self._targets.values():
+            due = _note_due(target, self._now())
+            if due is None or self._noted.get(target.name) == due.date():
+                continue
+            if not await self._database.read(partial(has_note, target=target.name, day=due.date())):
+                await self._add_note(target, due)
+            self._noted[target.name] = due.date()
+
+    async def _add_note(self, target: NotifyTarget, due: datetime) -> None:
+        at, now = due.astimezone(UTC), self._now()
+        since = (due - timedelta(days=1)).astimezone(UTC)
+        stores = await self._database.read(lambda connection: self._write_note(connection, since, now))
+        text = note_message(due, stores)
+        await self._database.write(partial(add_note, target=target.name, day=due.date(), text=text, at=at, now=now))
 
     async def send_due(self) -> None:
         """Send every message that is due, to each target one after the other, and to one that is slow beside others."""
@@ -91,6 +131,8 @@ class Notifier:
         for digest in digests:
             if target is None:
                 await self._give_up(digest, "stores.yaml does not name it any more")
+            elif digest.rule == NOTE and self._now() - digest.since > NOTE_WITHIN:
+                await self._give_up(digest, "it came too late: the next morning note tells more")
             elif not target.missing and not await self._tell(target, digest):
                 return  # the others would fare no better now; they are due again at the next look
 
@@ -98,8 +140,8 @@ class Notifier:
         """Send one message. Gives whether the target is there to be told more."""
         if not await self._database.write(partial(take_up, digest=digest, now=self._now())):
             return True
-        title = await self._title(digest.rule)
-        body = json.dumps({"text": message(digest, title)}, ensure_ascii=False).encode()
+        text = digest.note or message(digest, await self._title(digest.rule))
+        body = json.dumps({"text": text}, ensure_ascii=False).encode()
         request = Request("POST", target.url, {"content-type": "application/json"}, body)
         try:
             response = await self._send(request)
@@ -162,6 +204,32 @@ def message(digest: Digest, title: str) -> str:
     if digest.count > len(digest.notices):
         lines.append(f"and {digest.count - len(digest.notices)} more")
     return "\n".join(lines)
+
+
+def note_message(day: datetime, stores: Iterable[Sequence[str]]) -> str:
+    """The text of a morning note, in Slack's markup, cut where it is longer than a chat takes."""
+    lines = [f"*Morning note, {day.day} {day:%B}*"]
+    for title, *rest in stores:
+        lines += ["", f"*{escaped(title)}*", *(escaped(line) for line in rest)]
+    length = 0
+    for number, line in enumerate(lines):
+        length += len(line) + 1
+        if length > LONGEST_NOTE:
+            return "\n".join([*lines[:number], "The rest is too long for a chat: `rules-engine note` tells it all."])
+    return "\n".join(lines)
+
+
+def _note_due(target: NotifyTarget, now: datetime) -> datetime | None:
+    """For when, in its zone, a target is to get the morning note that is due now; None while none is."""
+    if target.morning_note is None or target.missing:
+        return None
+    today = now.astimezone(target.zone).date()
+    for day in (today, today - timedelta(days=1)):  # a note for 23:00 may be due after midnight
+        due = datetime.combine(day, target.morning_note, target.zone)
+        # Reckoned in UTC: in a zone whose clock changes, hours of the same day differ in length.
+        if timedelta(0) <= now - due.astimezone(UTC) <= NOTE_WITHIN:
+            return due
+    return None
 
 
 def _is_about_categories(digest: Digest) -> bool:

@@ -125,10 +125,10 @@ class RuleFiles:
             return False
         self._accepted = saved
         self.rules.refused = ""
+        for sentence in activated.sentences():
+            log.warning(sentence)
         if activated.is_new:
             log.info("new rules are in force", rulebook=rulebook.hash[:12], rules=len(rulebook.rules), reason=reason)
-            for sentence in activated.sentences():
-                log.warning(sentence)
             for store in self.stores:
                 self.on_change(store)
         return True

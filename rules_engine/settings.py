@@ -102,6 +102,12 @@ class Settings(BaseModel):
         description="Seconds for which a shop may show the old state after it said that a change is done: some lag by "
         "minutes. After that it is asked again.",
     )
+    reconcile: Annotated[bool, Variable("`true`", "true or false")] = Field(
+        default=True,
+        description="Whether whole catalogues are walked over by themselves: once when a store is connected, every "
+        "night, and, where the shop tells what changed, every 15 minutes. On, because webhooks are lost; what "
+        "`rules-engine reconcile` asks for is done in any case.",
+    )
     allow_private_hosts: Annotated[bool, Variable("`false`", "true or false")] = Field(
         default=False,
         description="Whether a shop's address may be in a private network. Off, because a mistaken `base_url` would "

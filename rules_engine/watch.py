@@ -15,15 +15,21 @@ from starlette.routing import Route
 
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.errors import DatabaseError
+from rules_engine.core.holds import HoldState
+from rules_engine.core.pause import Pause
 from rules_engine.core.store import NotifyTarget
+from rules_engine.database.answers import questions_by_store
+from rules_engine.database.catalogue import hold_counts
 from rules_engine.database.engine import Database
 from rules_engine.database.inbox import Pending, pending_by_store
 from rules_engine.database.lanes import LaneRow, load_lanes
+from rules_engine.database.pauses import open_pauses
 from rules_engine.lane.rules import InForce, Rules
 from rules_engine.lane.turn import Lane
 from rules_engine.metrics import Metrics
 from rules_engine.receive import Doors
 
+NOT_RECONCILING = "off: what webhooks did not tell is found only by `rules-engine reconcile`"
 TOO_LONG = timedelta(seconds=60)
 """Deliveries that waited so long while no lane ran are an alarm."""
 
@@ -33,6 +39,8 @@ class _State:
     in_force: InForce | None
     pending: dict[StoreAlias, Pending]
     lanes: dict[StoreAlias, LaneRow]
+    questions: dict[StoreAlias, int]
+    pauses: list[Pause]
 
 
 def watch_routes(
@@ -45,11 +53,18 @@ def watch_routes(
     now: Callable[[], datetime],
     admin_token: str | None,
     notify: Sequence[NotifyTarget] = (),
+    is_reconciling: bool = True,
 ) -> list[Route]:
     """The routes for watching. `/metrics` wants `Authorization: Bearer` and the admin token; unset, it is a 404."""
 
     def look(connection: Connection) -> _State:
-        return _State(rules.in_force(connection), pending_by_store(connection), load_lanes(connection))
+        return _State(
+            rules.in_force(connection),
+            pending_by_store(connection),
+            load_lanes(connection),
+            questions_by_store(connection),
+            open_pauses(connection),
+        )
 
     async def healthz(_request: Request) -> Response:
         return JSONResponse({"alive": True})
@@ -71,8 +86,11 @@ def watch_routes(
         held_up = {alias: dict(lane.waiting_rules) for alias, lane in lanes.items() if lane.waiting_rules}
         body |= {"waiting_rules": held_up} if held_up else {}
         body |= {"refused_rules": rules.refused} if rules.refused else {}
+        body |= {"questions": sum(state.questions.values())} if state.questions else {}
+        body |= {"paused": [_paused(each) for each in state.pauses]} if state.pauses else {}
         silent = {target.name: target.silent_because for target in notify if target.missing}
         body |= {"notify": silent} if silent else {}
+        body |= {} if is_reconciling else {"reconcile": NOT_RECONCILING}
         return JSONResponse(body, 503 if reason else 200)
 
     async def measured(request: Request) -> Response:
@@ -84,9 +102,11 @@ def watch_routes(
             return JSONResponse({"error": "Send Authorization: Bearer and the ADMIN_TOKEN."}, 401)
         try:
             state = await database.read(look)
+            held = await database.read(hold_counts)
         except DatabaseError as error:
             return JSONResponse({"error": str(error)}, 503)
         _set_gauges(metrics, doors, state, now())
+        _set_people_gauges(metrics, doors, state.questions, held)
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     return [
@@ -132,3 +152,25 @@ def _set_gauges(metrics: Metrics, doors: Doors, state: _State, now: datetime) ->
         metrics.parked.labels(door.alias).set(1 if lane and lane.parked_because else 0)
         if lane and lane.last_turn_at:
             metrics.since_turn.labels(door.alias).set((now - lane.last_turn_at).total_seconds())
+
+
+def _set_people_gauges(
+    metrics: Metrics,
+    doors: Doors,
+    questions: Mapping[StoreAlias, int],
+    held: Mapping[tuple[StoreAlias, HoldState], int],
+) -> None:
+    """Also of stores that stores.yaml no longer has: what is held there waits for a person."""
+    served = {door.alias for door in doors.all()}
+    for alias in served | set(questions):
+        metrics.questions.labels(alias).set(questions.get(alias, 0))
+    for alias in served | {alias for alias, _ in held}:
+        for state in HoldState:
+            if state.is_open:
+                metrics.holds.labels(alias, state.value).set(held.get((alias, state), 0))
+
+
+def _paused(pause: Pause) -> str:
+    """What is paused, where, since when and why."""
+    where = f" in {pause.store}" if pause.store else ""
+    return f"{pause.rule or 'everything'}{where}: paused {pause.reason}"

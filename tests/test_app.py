@@ -88,6 +88,16 @@ async def test_a_start_puts_the_rules_in_force_and_says_that_it_is_ready(place: 
         assert await made.database.read(active) is not None
 
 
+async def test_who_turned_the_sweeps_off_is_told_so(place: Path, clock: ManualClock) -> None:
+    environment = {"DATABASE_URL": f"sqlite:///{place / 'e.db'}", "RULES": str(place / "rules"), "RECONCILE": "off"}
+    made = build(Settings.from_environment(environment), environment=ENVIRONMENT, outside=Outside(now=clock))
+    async with running(made) as client:
+        ready = (await client.get("/readyz")).json()
+        assert ready["ready"]
+        assert ready["reconcile"].startswith("off: ")
+    assert not any(lane.sweeps for lane in made.lanes.values())
+
+
 async def test_wrong_rules_leave_the_door_open_and_say_where_they_are_wrong(place: Path, clock: ManualClock) -> None:
     (place / "rules" / "featured.yaml").write_text("rules:\n  x:\n    while: {product.stok: 0}\n    do: [hide]\n")
     async with running(engine(place, clock)) as client:

@@ -15,9 +15,21 @@ from command_house import House
 from engine_world import WEB, World
 from ruamel.yaml import YAML
 
-from rules_engine.core.rule import NO_GUARDS, Afterwards, Effect, EffectKind, Guards, Named, Rule, Rulebook, Under
+from rules_engine.core.rule import (
+    ASK_TO_EMPTY_OVER,
+    NO_GUARDS,
+    Afterwards,
+    Effect,
+    EffectKind,
+    Guards,
+    Named,
+    Rule,
+    Rulebook,
+    Under,
+)
 from rules_engine.core.scenario import Expected, Scenario
 from rules_engine.core.store import StoresFile
+from rules_engine.core.subject import SubjectKind
 from rules_engine.core.terms import All, AnyOf, Condition, Meaning, NoneOf
 from rules_engine.core.words import fold
 from rules_engine.database.tables import traces
@@ -105,13 +117,19 @@ def weaker(condition: Condition) -> Iterator[Condition]:
                 yield from (type(condition)((*before, each, *after)) for each in weaker(part))
 
 
+def is_of_many(rule: Rule, guard: str) -> bool:
+    """Whether a guard holds back many products together only, so that a test of one product or a few sees nothing."""
+    over = 0 if rule.about is SubjectKind.PRODUCT else ASK_TO_EMPTY_OVER - 1
+    return guard in {"limits", "floors"} or (guard == "ask_over" and (rule.guards.ask_over or 0) > over)
+
+
 def without(rule: Rule) -> dict[str, Rule]:
     """The rule without each of the other things that it says: by the key, or the name in `Guards`."""
     other = Afterwards.PUT_BACK if rule.leaves else Afterwards.LEAVE
     found = {"unless": replace(rule, unless=None)}
     found |= {"afterwards": replace(rule, afterwards=other)} if rule.is_while else {}
     for field in fields(Guards):
-        if not field.name.endswith("places"):
+        if not field.name.endswith("places") and not is_of_many(rule, field.name):
             plain = replace(rule.guards, **{field.name: getattr(NO_GUARDS, field.name)})
             found[field.name] = replace(rule, guards=plain)
     return {key: changed for key, changed in found.items() if changed != rule}

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import structlog
 from engine_world import WEB, World
+from sqlalchemy.engine import Connection
 from structlog.testing import capture_logs
 
 from rules_engine.core.action import Request, Response
@@ -25,7 +27,16 @@ from rules_engine.database.notices import GATHERED_FOR, LINES, SENDING, Digest, 
 from rules_engine.database.tables import notices
 from rules_engine.lane.rules import Rules
 from rules_engine.metrics import Metrics
-from rules_engine.notify import GIVEN_UP_AFTER, LOOK_EVERY, Notifier, escaped, message
+from rules_engine.notify import (
+    GIVEN_UP_AFTER,
+    LONGEST_NOTE,
+    LOOK_EVERY,
+    NOTE_WITHIN,
+    Notifier,
+    escaped,
+    message,
+    note_message,
+)
 from rules_engine.sandbox import ManualClock
 
 pytestmark = pytest.mark.anyio
@@ -45,6 +56,7 @@ class Chat:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b"ok"
     got: list[Request] = field(default_factory=list)
+    written: list[tuple[datetime, datetime]] = field(default_factory=list)
 
     async def send(self, request: Request) -> Response:
         self.got.append(request)
@@ -52,6 +64,11 @@ class Chat:
         if isinstance(answer, Exception):
             raise answer
         return Response(answer, self.world.clock(), self.headers, self.body)
+
+    def write_note(self, connection: Connection, since: datetime, now: datetime) -> list[list[str]]:
+        """A morning note of one store."""
+        self.written.append((since, now))
+        return [["web, since yesterday", "Taken: 2 products", "• sold-out: Tom & Jerry"]]
 
     @property
     def texts(self) -> list[str]:
@@ -77,6 +94,7 @@ def notifier(chat: Chat, *targets: NotifyTarget, rules: Rules | None = None) -> 
         rules or world.lanes[WEB].rules,
         chat.send,
         Metrics(),
+        write_note=chat.write_note,
         now=world.clock,
         sleep=world.sleep,
         chance=lambda: 0.5,
@@ -320,6 +338,147 @@ async def test_a_fault_of_ours_is_logged_and_the_next_look_tries_again(world: Wo
         await sender.run()
     assert waits == [LOOK_EVERY, LOOK_EVERY]
     assert await states(world) == [NoticeState.SENT]
+
+
+# The morning note.
+
+RIYADH = ZoneInfo("Asia/Riyadh")
+READER = NotifyTarget("reader", "https://chat.example/reader", morning_note=time(8), zone=RIYADH)
+
+
+def at(world: World, hour: int, minute: int = 0, *, day: int = 10) -> None:
+    """Let it be this time in Riyadh."""
+    world.clock.time = datetime(2026, 3, day, hour, minute, tzinfo=RIYADH).astimezone(UTC)
+
+
+async def look(sender: Notifier) -> None:
+    """What the notifier does at each look; what was written goes out at the next one."""
+    for _ in range(2):
+        await sender.send_due()
+        await sender.write_notes()
+
+
+async def test_a_morning_note_goes_out_once_a_day_at_its_time_in_its_zone(world: World, chat: Chat) -> None:
+    sender = notifier(chat, READER, FLOOR)
+    at(world, 7, 59)
+    await look(sender)
+    assert chat.got == []
+    at(world, 8)
+    await look(sender)
+    at(world, 13)
+    await look(sender)
+    assert chat.texts == [
+        "*Morning note, 10 March*\n\n*web, since yesterday*\nTaken: 2 products\n• sold-out: Tom &amp; Jerry"
+    ]
+    assert chat.got[0].url == READER.url
+    at(world, 8, 1, day=11)
+    await look(sender)
+    assert [text.split("\n")[0] for text in chat.texts] == ["*Morning note, 10 March*", "*Morning note, 11 March*"]
+    day = datetime(2026, 3, 11, 5, 1, tzinfo=UTC)
+    assert chat.written[1] == (day - timedelta(days=1, minutes=1), day)
+
+
+async def test_who_gets_no_morning_note_or_has_no_address_yet_has_none_written(world: World, chat: Chat) -> None:
+    at(world, 9)
+    await look(notifier(chat, FLOOR, replace(READER, url="", missing="READER_WEBHOOK")))
+    assert (chat.got, chat.written) == ([], [])
+    await look(notifier(chat, READER))
+    assert len(chat.got) == 1
+
+
+async def test_after_a_restart_the_note_of_the_day_is_neither_lost_nor_written_again(world: World, chat: Chat) -> None:
+    at(world, 8)
+    await notifier(chat, READER).write_notes()
+    await world.restart()
+    at(world, 9)
+    await look(notifier(chat, READER))
+    await look(notifier(chat, READER))
+    assert (len(chat.got), len(chat.written)) == (1, 1)
+
+
+async def test_of_two_processes_that_write_the_note_at_once_one_note_goes_out(world: World, chat: Chat) -> None:
+    first, second = notifier(chat, READER), notifier(chat, READER)
+    at(world, 8)
+    due = datetime(2026, 3, 10, 8, tzinfo=RIYADH)
+    await first._add_note(READER, due)
+    await second._add_note(READER, due)  # it looked before the first one had written it
+    await look(first)
+    await look(second)
+    assert len(chat.got) == 1
+
+
+@pytest.mark.parametrize(("late", "told"), [(NOTE_WITHIN, 1), (NOTE_WITHIN + timedelta(seconds=1), 0)])
+async def test_a_note_comes_some_hours_late_after_an_outage_and_no_later(
+    world: World, chat: Chat, late: timedelta, told: int
+) -> None:
+    at(world, 8)
+    world.clock.time += late
+    await look(notifier(chat, READER))
+    assert len(chat.got) == told
+
+
+async def test_a_note_for_late_at_night_may_come_after_midnight_and_is_of_its_own_day(world: World, chat: Chat) -> None:
+    sender = notifier(chat, replace(READER, morning_note=time(23, 30)))
+    at(world, 1, day=11)
+    await look(sender)
+    at(world, 23, 30, day=11)
+    await look(sender)
+    assert [text.split("\n")[0] for text in chat.texts] == ["*Morning note, 10 March*", "*Morning note, 11 March*"]
+
+
+async def test_a_note_that_waited_through_an_outage_is_old_news_and_given_up(world: World, chat: Chat) -> None:
+    at(world, 8)
+    await notifier(chat, READER).write_notes()
+    at(world, 8, day=12)
+    await look(notifier(chat, READER))
+    assert [text.split("\n")[0] for text in chat.texts] == ["*Morning note, 12 March*"]
+    assert await states(world) == [NoticeState.DEAD, NoticeState.SENT]
+
+
+async def test_a_reader_who_is_away_is_tried_again_for_some_hours_and_digests_go_on(world: World, chat: Chat) -> None:
+    at(world, 8)
+    chat.answers = [503] * 500
+    sender = notifier(chat, READER)
+    await look(sender)
+    start = world.clock()
+    while (await states(world)) == [NoticeState.WAITING]:
+        await look(sender)
+        world.clock.move(minutes=1)
+    assert NOTE_WITHIN <= world.clock() - start <= NOTE_WITHIN + timedelta(minutes=20)
+    chat.answers = []
+    await tell(world, "1", target="reader")
+    world.clock.move(minutes=5)
+    await look(sender)
+    assert await states(world) == [NoticeState.DEAD, NoticeState.SENT]
+
+
+async def test_a_note_that_cannot_be_written_keeps_no_message_from_being_sent(world: World, chat: Chat) -> None:
+    class EndError(Exception):
+        """The end of the test."""
+
+    async def sleep(seconds: float) -> None:
+        raise EndError
+
+    def broken(connection: Connection, since: datetime, now: datetime) -> list[list[str]]:
+        raise ValueError("nobody foresaw this")
+
+    at(world, 8)
+    await tell(world, "1")
+    world.clock.move(minutes=5)
+    sender = notifier(chat, FLOOR, READER)
+    sender._write_note, sender._sleep = broken, sleep
+    structlog.reset_defaults()
+    with pytest.raises(EndError):
+        await sender.run()
+    assert len(chat.got) == 1
+
+
+def test_a_long_note_is_cut_at_a_line_and_says_where_the_rest_is() -> None:
+    day = datetime(2026, 3, 10, 8, tzinfo=UTC)
+    text = note_message(day, [[f"store {number}", *["x" * 280] * 10] for number in range(100)])
+    assert LONGEST_NOTE - 400 < len(text) < LONGEST_NOTE + 100
+    assert lines(text)[-1] == "The rest is too long for a chat: `rules-engine note` tells it all."
+    assert set(lines(text)[-2]) == {"x"}
 
 
 # What a message says.

@@ -41,6 +41,7 @@ def test_every_variable_is_read() -> None:
         "LOG_LEVEL": "debug",
         "RETENTION_DAYS": "7",
         "LAG_SECONDS": "0",
+        "RECONCILE": "off",
         "ALLOW_PRIVATE_HOSTS": "true",
         "DYNO": "",
     }
@@ -56,6 +57,7 @@ def test_every_variable_is_read() -> None:
         log_level=LogLevel.DEBUG,
         retention_days=7,
         lag_seconds=0,
+        reconcile=False,
         allow_private_hosts=True,
     )
 
