@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test lint types docs bench clean
+.PHONY: setup demo test soak lint types docs bench clean
 setup: $(READY)
 	@echo "$(VENV) is ready." >&2
 
@@ -22,6 +22,10 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+# The law over a long time, for as long as you like: make soak EXAMPLES=2000 STEPS=400. Other examples every time.
+soak: $(READY)
+	EXAMPLES=$(or $(EXAMPLES),500) STEPS=$(or $(STEPS),200) $(BIN)/python -m pytest --hypothesis-profile=hunt tests/lane/test_ledger_machine.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

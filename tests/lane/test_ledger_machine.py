@@ -1,0 +1,210 @@
+"""The law over a long time: two hundred steps of anything that may happen, on a whole engine beside a shop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Coroutine, Iterator
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import pytest
+import structlog
+from engine_world import WEB, Cut, empty_database
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from lane_law import CALM, FIRST, PLENTY, SECOND, THIRD
+from ledger_machine import Ledger
+from quick_world import LastingDatabase, QuickWorld
+
+from rules_engine.core.order import OrderKind
+
+STEPS = int(os.environ.get("STEPS", "200"))
+EXAMPLES = int(os.environ.get("EXAMPLES", "10"))
+
+ids = st.sampled_from(["1", "2", "3", "4", "5", "6"])
+names = st.sampled_from(["gone", "few", "emptied", "much", "keep"])
+some = st.one_of(st.just(frozenset[str]()), st.just(frozenset[str]()), st.frozensets(names, max_size=2))
+
+
+@cache
+def database() -> LastingDatabase:
+    """One database for all examples, in memory where the machine has such a place."""
+    memory = Path("/dev/shm")
+    folder = Path(mkdtemp(dir=memory if memory.is_dir() else None))
+    return LastingDatabase.at(empty_database(folder))
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """Steps in the life of a shop. Each draws what it needs; what is not possible now does nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.is_sound = True
+        database().cut = Cut()
+        database().wipe()
+        world = QuickWorld(Path(), "rules: {}", only=(WEB,), lasting=database())
+        self.law = Ledger(world, WEB, {})
+        world.rules = self.law.text()
+        self.does(world.start())
+        self.does(self.law.begin())
+
+    def does(self, what: Coroutine[Any, Any, Any]) -> None:
+        """Let it happen, a second after what happened before."""
+        self.law.world.clock.move(seconds=1)
+        try:
+            self.loop.run_until_complete(what)
+        except BaseException:
+            self.is_sound = False
+            raise
+
+    def teardown(self) -> None:
+        """It all comes to rest, and the law holds."""
+        try:
+            if self.is_sound:
+                self.does(self.law.ends())
+        finally:
+            self.loop.run_until_complete(self.law.world.stop())
+            self.loop.close()
+
+    @rule(id_=ids, number=st.sampled_from([0, 1, CALM, PLENTY]))
+    def stock_changes(self, id_: str, number: int) -> None:
+        self.law.sell(id_, number)
+
+    @rule(id_=ids, is_out=st.booleans())
+    def sells_out_or_not(self, id_: str, is_out: bool) -> None:
+        self.law.sell(id_, 0 if is_out else CALM)
+
+    @rule()
+    def all_is_sold(self) -> None:
+        for id_ in self.law.stock:
+            self.law.sell(id_, 0)
+
+    @rule(minutes=st.sampled_from([4, 11]))
+    def one_after_another_is_sold(self, minutes: int) -> None:
+        for id_ in sorted(self.law.stock):
+            self.law.sell(id_, 0)
+            self.does(self.law.live(minutes=minutes))
+
+    @rule(id_=ids, where=st.sampled_from([FIRST, SECOND, THIRD]))
+    def a_person_edits(self, id_: str, where: str) -> None:
+        self.does(self.law.edit(id_, where))
+
+    @rule(id_=ids, is_returned=st.booleans())
+    def a_person_undoes_what_a_rule_did(self, id_: str, is_returned: bool) -> None:
+        for number in (0, CALM) if is_returned else (0,):
+            self.law.sell(id_, number)
+            self.does(self.law.live(minutes=5))
+        self.does(self.law.edit(id_, FIRST))
+        self.does(self.law.live(minutes=47))
+
+    @rule(is_yes=st.sampled_from([True, False, None]))
+    def a_rule_asks(self, is_yes: bool | None) -> None:
+        """All is sold, and a person answers or, without a yes or no, does not within a week."""
+        self.all_is_sold()
+        self.does(self.law.live(minutes=5))
+        if is_yes is None:
+            self.law.sleep(200)
+        else:
+            self.does(self.law.answers(is_yes=is_yes))
+        self.does(self.law.live(minutes=5))
+
+    @rule(is_published=st.booleans())
+    def a_category_is_published(self, is_published: bool) -> None:
+        self.law.publish(is_published=is_published)
+
+    @rule(id_=ids, is_heard=st.booleans())
+    def a_product_is_deleted(self, id_: str, is_heard: bool) -> None:
+        if len(self.law.stock) > 4:
+            self.law.delete(id_)
+            if not is_heard:
+                self.law.lose()
+
+    @rule(id_=st.sampled_from(["7", "8", "9"]))
+    def a_product_is_added(self, id_: str) -> None:
+        if len(self.law.stock) < 7:
+            self.law.add(id_, FIRST)
+
+    @rule()
+    def webhooks_are_lost(self) -> None:
+        self.law.lose()
+
+    @rule()
+    def webhooks_change_places(self) -> None:
+        self.law.reverse()
+
+    @rule(back=st.integers(0, 9))
+    def a_webhook_comes_again(self, back: int) -> None:
+        self.law.repeat(back)
+
+    @rule(how=st.sampled_from(["away", "busy", "lost", "dropped", "lied"]))
+    def a_call_goes_wrong(self, how: str) -> None:
+        self.law.fail(how)
+
+    @rule(awaits=st.integers(1, 60), is_after=st.booleans())
+    def the_process_is_killed_at_an_await(self, awaits: int, is_after: bool) -> None:
+        self.law.kill(awaits, is_after=is_after)
+
+    @rule(minutes=st.sampled_from([0, 0, 5, 47]))
+    def the_engine_works(self, minutes: int) -> None:
+        self.does(self.law.live(minutes=minutes))
+
+    @rule(hours=st.sampled_from([0.01, 1.0, 30.0, 200.0]))
+    def time_passes(self, hours: float) -> None:
+        self.law.sleep(hours)
+
+    @rule(removed=some, paused=some, lower=st.integers(0, 1))
+    def rules_are_edited(self, removed: frozenset[str], paused: frozenset[str], lower: int) -> None:
+        self.does(self.law.ordain(removed, paused - removed, lower=lower))
+
+    @rule()
+    def a_sweep_is_asked_for(self) -> None:
+        self.does(self.law.sweep())
+
+    @rule(is_yes=st.booleans())
+    def questions_are_answered(self, is_yes: bool) -> None:
+        self.does(self.law.answers(is_yes=is_yes))
+
+    @rule(name=st.one_of(st.just(""), names))
+    def rules_are_stopped(self, name: str) -> None:
+        self.does(self.law.stop(name))
+
+    @rule()
+    def rules_go_on(self) -> None:
+        self.does(self.law.go_on())
+
+    @rule()
+    def all_rules_run_again(self) -> None:
+        self.does(self.law.go_on())
+        self.does(self.law.ordain(frozenset(), frozenset(), lower=self.law.lower))
+
+    @rule(id_=ids, kind=st.sampled_from([OrderKind.GIVE_BACK, OrderKind.KEEP, OrderKind.RESUME]))
+    def a_person_orders(self, id_: str, kind: OrderKind) -> None:
+        self.does(self.law.order(id_, kind))
+
+    @rule(is_now=st.booleans())
+    def all_is_decided_twice(self, is_now: bool) -> None:
+        if is_now:
+            self.does(self.law.decides_alike())
+
+    @rule(is_now=st.integers(0, 5), is_calm=st.booleans())
+    def it_all_settles(self, is_now: int, is_calm: bool) -> None:
+        if is_now == 5:  # seldom: it takes as long as thirty other steps
+            self.does(self.law.calms_down() if is_calm else self.law.keeps_the_law())
+
+
+@pytest.fixture(autouse=True)
+def silent() -> Iterator[None]:
+    """A hundred thousand log lines would take longer than what they tell of."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    yield
+    structlog.reset_defaults()
+
+
+def test_whatever_happens_over_a_long_time_the_shop_keeps_the_law() -> None:
+    law = settings(max_examples=EXAMPLES, stateful_step_count=STEPS, deadline=None)
+    run_state_machine_as_test(LedgerMachine, settings=law)
