@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +55,13 @@ class Stage:
                 return calls
         raise StageError(f"the engine still made calls after {patience:g} seconds")
 
+    async def restock(self, products: Iterable[int], pieces: int) -> None:
+        """A person, or an import, says how many pieces there are of these products; the shop sends no webhooks."""
+        async with httpx.AsyncClient() as client:
+            for id_ in products:
+                wish = {"do": "restock", "with": [id_, pieces]}
+                (await client.post(f"{self.shop_url}/__sandbox/edit", json=wish)).raise_for_status()
+
     async def _ask(self, what: str) -> Any:
         async with httpx.AsyncClient() as client:
             return (await client.get(f"{self.shop_url}/__sandbox/{what}")).raise_for_status().json()
@@ -100,11 +107,15 @@ async def first_line(child: asyncio.subprocess.Process, log: Path) -> str:
 
 @asynccontextmanager
 async def engine_and_shop(
-    folder: Path, *, products: int, windows: int, is_limited: bool, has_echoes: bool = False
+    folder: Path, *, products: int, windows: int, is_limited: bool, has_echoes: bool = False, pieces: int = 0
 ) -> AsyncIterator[Stage]:
-    """An engine on a new database and a new shop with so many sold-out products, each in `windows` categories."""
+    """An engine on a new database and a new shop with so many products, each in `windows` categories.
+
+    There are `pieces` of each product: none means that all are sold out.
+    """
     port = free_port()
     shop = ["-m", "benchmarks.shop", "--products", str(products), "--windows", str(windows)]
+    shop += ["--pieces", str(pieces)]
     shop += ["--limited"] if is_limited else []
     shop += ["--deliver-to", f"http://127.0.0.1:{port}/webhooks/web"] if has_echoes else []
     async with running(shop, log=folder / "shop.log") as shop_child:
@@ -118,6 +129,7 @@ async def engine_and_shop(
             "DATABASE_URL": f"sqlite:///{folder / 'engine.db'}",
             "LOG_FORMAT": "json",
             "LOG_LEVEL": "info",
+            "RECONCILE": "off",  # what is measured are webhooks
         }
         engine = ["-m", "benchmarks.engine", *([] if is_limited else ["--unlimited"])]
         async with running(engine, log=folder / "engine.log", environment=environment) as child:
