@@ -333,5 +333,5 @@ def test_the_changelog_speaks_of_this_version() -> None:
 
 def test_what_is_not_there_yet_is_promised_nowhere_else() -> None:
     promised = README.replace(section("Not yet"), "")
-    for word in ("never_leave", "ask_first", "per_day", "reconcile", "procrastinate"):
+    for word in ("procrastinate", "two workers", "Redis"):
         assert word not in promised
