@@ -26,6 +26,7 @@ from rules_engine.database.catalogue import category_episodes, load_directory
 from rules_engine.database.history import rulebook_at
 from rules_engine.database.lanes import clear_looks, schedule_looks
 from rules_engine.database.rulebooks import activate, store_rulebook
+from rules_engine.database.traces import add_traces
 from rules_engine.preview.why import InForce, Why, explain
 from rules_engine.preview.why_facts import Asked
 from rules_engine.preview.why_find import find
@@ -127,7 +128,7 @@ class Desk:
         case = self.case(sighting.ref)
         decision = decide(case, sighting, context)
         self._save(case, decision.case)
-        ledger.add_traces(self.connection, WEB, self.hash, decision.traces)
+        add_traces(self.connection, WEB, self.hash, decision.traces)
         clear_looks(self.connection, WEB, [sighting.ref], not_after=self.at)
         if decision.look_at is not None:
             reason = "time alone may change it"

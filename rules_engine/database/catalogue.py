@@ -16,10 +16,10 @@ from rules_engine.core.holds import HoldState
 from rules_engine.core.plan import Episode, EpisodeKey, PlannedAction
 from rules_engine.core.rule import RuleCode
 from rules_engine.core.store import Capabilities, Store
-from rules_engine.core.subject import SubjectKind, SubjectRef, product
+from rules_engine.core.subject import Snapshot, SubjectKind, SubjectRef, product
 
-from .ledger import categories
-from .rows import OPEN_ACTIONS, action_from_row, chunks
+from .ledger import snapshot_from_row
+from .rows import OPEN_ACTIONS, action_from_row, any_given, chunks, given
 from .tables import actions, episodes, holds, snapshots
 
 STEP = 100
@@ -42,11 +42,17 @@ def gone_categories(connection: sa.Connection, store: StoreAlias) -> list[str]:
     return [ref.id for ref in _subjects(connection, store, SubjectKind.CATEGORY, is_gone=True)]
 
 
+_SUBJECTS = (
+    sa.select(snapshots.c.id)
+    .where(snapshots.c.store == given("store"), snapshots.c.kind == given("kind"))
+    .where(snapshots.c.is_gone == given("is_gone"))
+    .order_by(snapshots.c.id)
+)
+
+
 def _subjects(connection: sa.Connection, store: StoreAlias, kind: SubjectKind, *, is_gone: bool) -> list[SubjectRef]:
-    query = sa.select(snapshots.c.id).where(
-        snapshots.c.store == store, snapshots.c.kind == kind.value, snapshots.c.is_gone.is_(is_gone)
-    )
-    return [SubjectRef(kind, id_) for id_ in connection.execute(query.order_by(snapshots.c.id)).scalars()]
+    found = connection.execute(_SUBJECTS, {"store": store, "kind": kind.value, "is_gone": is_gone})
+    return [SubjectRef(kind, id_) for id_ in found.scalars()]
 
 
 def newest_fields(
@@ -70,6 +76,20 @@ def newest_fields(
         yield from (fields for fields in connection.execute(query).scalars() if fields is not None)
 
 
+_CATEGORIES = (
+    sa.select(snapshots)
+    .where(snapshots.c.store == given("store"), snapshots.c.kind == SubjectKind.CATEGORY.value)
+    .where(snapshots.c.is_gone.is_(False))
+    .order_by(snapshots.c.id)
+)
+
+
+def categories(connection: sa.Connection, store: StoreAlias) -> list[Snapshot]:
+    """Every category that was seen and is not gone, by id."""
+    found = (snapshot_from_row(row) for row in connection.execute(_CATEGORIES, {"store": store}))
+    return [snapshot for snapshot in found if snapshot is not None]
+
+
 def load_directory(connection: sa.Connection, store: Store, capabilities: Capabilities) -> Directory:
     """The store's names and ids, from its categories as last seen and the names of stores.yaml."""
     return Directory.from_snapshots(
@@ -80,12 +100,16 @@ def load_directory(connection: sa.Connection, store: Store, capabilities: Capabi
     )
 
 
+_CATEGORY_EPISODES = sa.select(episodes).where(
+    episodes.c.store == given("store"), episodes.c.kind == SubjectKind.CATEGORY.value
+)
+
+
 def category_episodes(connection: sa.Connection, store: StoreAlias) -> dict[EpisodeKey, Episode]:
     """How every rule about categories stands for every category."""
-    query = sa.select(episodes).where(episodes.c.store == store, episodes.c.kind == SubjectKind.CATEGORY.value)
     return {
         (RuleCode(row.rule), SubjectRef(SubjectKind.CATEGORY, row.id)): Episode(row.number, Truth(row.truth), row.since)
-        for row in connection.execute(query)
+        for row in connection.execute(_CATEGORY_EPISODES, {"store": store})
     }
 
 
@@ -146,14 +170,21 @@ def has_taken_from(
     return connection.execute(sa.select(sa.exists().where(*of_stretch))).scalar_one() is True
 
 
+_HELD = (
+    sa.select(holds.c.product)
+    .distinct()
+    .where(holds.c.store == given("store"), holds.c.ended_at.is_(None))
+    .where(holds.c.subject_kind == given("kind"), holds.c.subject_id == given("id"))
+    .order_by(holds.c.product)
+)
+_HELD_BY = _HELD.where(holds.c.rule.in_(any_given("rules")))
+
+
 def held_products(
     connection: sa.Connection, store: StoreAlias, subject: SubjectRef, rules: Iterable[RuleCode] | None = None
 ) -> list[SubjectRef]:
     """The products with an open hold that belongs to this subject, such as a category; of these rules, or of any."""
-    query = sa.select(holds.c.product).distinct()
-    query = query.where(holds.c.store == store, holds.c.ended_at.is_(None))
-    query = query.where(holds.c.subject_kind == subject.kind.value, holds.c.subject_id == subject.id)
-    if rules is not None:
-        query = query.where(holds.c.rule.in_(sorted(rules)))
-    ids = connection.execute(query.order_by(holds.c.product)).scalars()
+    of = {"store": store, "kind": subject.kind.value, "id": subject.id}
+    query, more = (_HELD, {}) if rules is None else (_HELD_BY, {"rules": sorted(rules)})
+    ids = connection.execute(query, of | more).scalars()
     return [SubjectRef(SubjectKind.PRODUCT, id_) for id_ in ids]

@@ -20,7 +20,7 @@ from rules_engine.core.errors import DatabaseError, LaneLostError, OverloadedErr
 from rules_engine.core.subject import SubjectKind, SubjectRef
 from rules_engine.database.arrivals import Accepted, Arrival, DeliveryState, insert, plain, row_of
 from rules_engine.database.engine import Database
-from rules_engine.database.rows import chunks, upsert
+from rules_engine.database.rows import any_given, chunks, given, upsert
 from rules_engine.database.tables import deliveries, looks
 
 __all__ = [
@@ -191,20 +191,29 @@ def _fail(batch: Iterable[_Waiter], error: DatabaseError) -> None:
             waiter.answer.set_exception(DatabaseError(str(error)))
 
 
+_PENDING = (
+    sa.select(deliveries)
+    .where(deliveries.c.store == given("of_store"), deliveries.c.state == sa.literal_column("'pending'"))
+    .order_by(deliveries.c.seq)
+    .limit(given("limit"))
+)
+_PLANNED = (
+    deliveries.update()
+    .where(deliveries.c.id.in_(any_given("ids")), deliveries.c.state == DeliveryState.PENDING)
+    .values(state=DeliveryState.PLANNED.value, planned_at=given("now"))
+)
+
+
 def claim_pending(connection: Connection, store: StoreAlias, limit: int) -> list[StoredDelivery]:
     """The oldest deliveries of a store that wait. They stay pending until `mark_planned` or `set_aside`."""
-    is_waiting = (deliveries.c.store == store) & (deliveries.c.state == sa.literal_column("'pending'"))
-    query = sa.select(deliveries).where(is_waiting).order_by(deliveries.c.seq).limit(limit)
-    return [_stored(row) for row in connection.execute(query).mappings()]
+    found = connection.execute(_PENDING, {"of_store": store, "limit": limit})
+    return [_stored(row) for row in found.mappings()]
 
 
 def mark_planned(connection: Connection, ids: Iterable[DeliveryId], *, now: datetime) -> None:
     """The fence: every one of `ids` turns from pending to planned, or `LaneLostError` rolls the plan back."""
     for chunk in chunks(ids):
-        is_ours = deliveries.c.id.in_(chunk) & (deliveries.c.state == DeliveryState.PENDING)
-        done = connection.execute(
-            deliveries.update().where(is_ours).values(state=DeliveryState.PLANNED.value, planned_at=now)
-        )
+        done = connection.execute(_PLANNED, {"ids": chunk, "now": now})
         if done.rowcount != len(chunk):
             raise LaneLostError(f"{len(chunk) - done.rowcount} deliveries of this turn were planned by somebody else.")
 

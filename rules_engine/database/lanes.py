@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, TypedDict, Unpack
 
 import sqlalchemy as sa
@@ -14,7 +15,7 @@ from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.errors import LaneLostError
 from rules_engine.core.subject import SubjectKind, SubjectRef
 
-from .rows import chunks, insert_for, upsert
+from .rows import any_given, chunks, given, insert_for, insert_in, upsert
 from .tables import deliveries, lanes, looks
 from .tables_people import sweeps
 
@@ -63,17 +64,19 @@ class Look:
     failures: int = 0
 
 
+_LANE_COLUMNS = [lanes.c[name] for name in LaneRow.__dataclass_fields__]
+_LANE = sa.select(*_LANE_COLUMNS).where(lanes.c.store == given("store"))
+
+
 def load_lane(connection: sa.Connection, store: StoreAlias) -> LaneRow:
     """The lane of a store; one that never ran is new."""
-    columns = [lanes.c[name] for name in LaneRow.__dataclass_fields__]
-    row = connection.execute(sa.select(*columns).where(lanes.c.store == store)).one_or_none()
+    row = connection.execute(_LANE, {"store": store}).one_or_none()
     return LaneRow() if row is None else LaneRow(*row)
 
 
 def load_lanes(connection: sa.Connection) -> dict[StoreAlias, LaneRow]:
     """Every lane that ever ran, for those who watch."""
-    columns = [lanes.c[name] for name in LaneRow.__dataclass_fields__]
-    rows = connection.execute(sa.select(lanes.c.store, *columns).order_by(lanes.c.store))
+    rows = connection.execute(sa.select(lanes.c.store, *_LANE_COLUMNS).order_by(lanes.c.store))
     return {StoreAlias(store): LaneRow(*rest) for store, *rest in rows}
 
 
@@ -95,30 +98,37 @@ def acquire(connection: sa.Connection, store: StoreAlias, owner: str, *, now: da
     return epoch
 
 
+_IS_OURS = sa.and_(
+    lanes.c.store == given("of_store"), lanes.c.owner == given("of_owner"), lanes.c.epoch == given("of_epoch")
+)
+_RENEW = sa.update(lanes).where(_IS_OURS).values(lease_until=given("until"))
+_RELEASE = sa.update(lanes).where(_IS_OURS).values(owner="", lease_until=None)
+_CHECK = sa.select(lanes.c.epoch).where(_IS_OURS).with_for_update()
+
+
 def renew(
     connection: sa.Connection, store: StoreAlias, owner: str, epoch: int, *, now: datetime, lease: timedelta
 ) -> None:
     """Keep the lane for another `lease` from now. Raises `LaneLostError` when it was taken since."""
-    renewed = connection.execute(sa.update(lanes).where(_is_ours(store, owner, epoch)).values(lease_until=now + lease))
+    renewed = connection.execute(_RENEW, {**_ours(store, owner, epoch), "until": now + lease})
     if renewed.rowcount != 1:
         raise _lost(store)
 
 
 def release(connection: sa.Connection, store: StoreAlias, owner: str, epoch: int) -> None:
     """Let the lane go, for anyone to take at once; nothing happens when it was taken since."""
-    ours = sa.update(lanes).where(_is_ours(store, owner, epoch))
-    connection.execute(ours.values(owner="", lease_until=None))
+    connection.execute(_RELEASE, _ours(store, owner, epoch))
 
 
 def check_epoch(connection: sa.Connection, store: StoreAlias, owner: str, epoch: int) -> None:
     """Raise `LaneLostError` unless the lane is still ours; until this transaction ends, nobody else can take it."""
-    query = sa.select(lanes.c.epoch).where(_is_ours(store, owner, epoch)).with_for_update()
-    if connection.execute(query).one_or_none() is None:
+    if connection.execute(_CHECK, _ours(store, owner, epoch)).one_or_none() is None:
         raise _lost(store)
 
 
-def _is_ours(store: StoreAlias, owner: str, epoch: int) -> sa.ColumnElement[bool]:
-    return sa.and_(lanes.c.store == store, lanes.c.owner == owner, lanes.c.epoch == epoch)
+def _ours(store: StoreAlias, owner: str, epoch: int) -> dict[str, Any]:
+    """What `_IS_OURS` is given."""
+    return {"of_store": store, "of_owner": owner, "of_epoch": epoch}
 
 
 def _lost(store: StoreAlias) -> LaneLostError:
@@ -138,10 +148,9 @@ def schedule_looks(
 
     A turn clears the looks that it took before it schedules new ones: the other way round they would be cleared too.
     """
-    statement = _keeping_the_earlier(insert_for(connection, looks))
     rows = [_look_columns(store, ref, due_at, reason) for ref in dict.fromkeys(refs)]
     if rows:
-        connection.execute(statement, rows)
+        connection.execute(_keeping_the_earlier(connection.dialect.name), rows)
 
 
 def look_now(
@@ -155,7 +164,9 @@ def look_now(
     upsert(connection, looks, [_look_columns(store, ref, now, reason) for ref in dict.fromkeys(refs)])
 
 
-def _keeping_the_earlier(statement: sqlite.Insert | postgresql.Insert) -> sqlite.Insert | postgresql.Insert:
+@cache
+def _keeping_the_earlier(dialect: str) -> sqlite.Insert | postgresql.Insert:
+    statement = insert_in(dialect, looks)
     return statement.on_conflict_do_update(
         index_elements=list(looks.primary_key),
         set_={"due_at": statement.excluded.due_at, "reason": statement.excluded.reason},
@@ -176,14 +187,26 @@ def _look_columns(
     }
 
 
+_LOOK_ORDER = (looks.c.due_at, looks.c.kind, looks.c.id)
+_DUE = sa.select(looks).where(looks.c.store == given("store"), looks.c.due_at <= given("now")).limit(given("limit"))
+_DUE_OLDEST, _DUE_NEWEST = _DUE.order_by(*_LOOK_ORDER), _DUE.order_by(*(column.desc() for column in _LOOK_ORDER))
+
+
 def due_looks(
     connection: sa.Connection, store: StoreAlias, *, now: datetime, limit: int, newest_first: bool = False
 ) -> list[Look]:
     """The looks that are due, those that have waited longest first, or last. They stay until they are cleared."""
-    query = sa.select(looks).where(looks.c.store == store, looks.c.due_at <= now)
-    order = (looks.c.due_at, looks.c.kind, looks.c.id)
-    rows = connection.execute(query.order_by(*(c.desc() if newest_first else c for c in order)).limit(limit))
+    query = _DUE_NEWEST if newest_first else _DUE_OLDEST
+    rows = connection.execute(query, {"store": store, "now": now, "limit": limit})
     return [Look(SubjectRef(SubjectKind(row.kind), row.id), row.due_at, row.reason, row.failures) for row in rows]
+
+
+_CLEAR = sa.delete(looks).where(
+    looks.c.store == given("store"),
+    looks.c.kind == given("kind"),
+    looks.c.id.in_(any_given("ids")),
+    looks.c.due_at <= given("not_after"),
+)
 
 
 def clear_looks(
@@ -193,14 +216,7 @@ def clear_looks(
     wanted = dict.fromkeys(refs)
     for kind in SubjectKind:
         for ids in chunks(ref.id for ref in wanted if ref.kind is kind):
-            connection.execute(
-                sa.delete(looks).where(
-                    looks.c.store == store,
-                    looks.c.kind == kind.value,
-                    looks.c.id.in_(ids),
-                    looks.c.due_at <= not_after,
-                )
-            )
+            connection.execute(_CLEAR, {"store": store, "kind": kind.value, "ids": ids, "not_after": not_after})
 
 
 def postpone_look(
@@ -219,21 +235,27 @@ def postpone_look(
     connection.execute(statement, _look_columns(store, ref, due_at, reason, failures=1))
 
 
+_NEXT_WAKE = sa.select(sa.func.min(looks.c.due_at)).where(looks.c.store == given("store"))
+
+
 def next_wake(connection: sa.Connection, store: StoreAlias) -> datetime | None:
     """When the next look of the store is due, or None when there is none."""
-    query = sa.select(sa.func.min(looks.c.due_at)).where(looks.c.store == store)
-    earliest: datetime | None = connection.execute(query).scalar_one()
+    earliest: datetime | None = connection.execute(_NEXT_WAKE, {"store": store}).scalar_one()
     return earliest
+
+
+# Written out, not bound: SQLite uses a partial index only for a term that it can see when it plans.
+_IS_PENDING = deliveries.c.state == sa.literal_column("'pending'")
+_WITH_WORK = sa.union(
+    sa.select(deliveries.c.store).where(_IS_PENDING, deliveries.c.store != ""),
+    sa.select(looks.c.store).where(looks.c.due_at <= given("now")),
+    sa.select(sweeps.c.store).where(sweeps.c.finished_at.is_(None)),
+)
 
 
 def stores_with_work(connection: sa.Connection, *, now: datetime) -> list[StoreAlias]:
     """The stores with a pending delivery, a due look or an open sweep, by name."""
-    # Written out, not bound: SQLite uses a partial index only for a term that it can see when it plans.
-    is_pending = deliveries.c.state == sa.literal_column("'pending'")
-    waiting = sa.select(deliveries.c.store).where(is_pending, deliveries.c.store != "")
-    due = sa.select(looks.c.store).where(looks.c.due_at <= now)
-    swept = sa.select(sweeps.c.store).where(sweeps.c.finished_at.is_(None))
-    return [StoreAlias(store) for store in sorted(connection.execute(sa.union(waiting, due, swept)).scalars())]
+    return [StoreAlias(store) for store in sorted(connection.execute(_WITH_WORK, {"now": now}).scalars())]
 
 
 def stores_to_probe(connection: sa.Connection, *, now: datetime) -> list[StoreAlias]:

@@ -15,8 +15,8 @@ from rules_engine.core.condition import Truth
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.holds import Hold, HoldState, Slot
 from rules_engine.core.order import Order
-from rules_engine.core.plan import ActionState, Case, Episode, EpisodeKey, PlannedAction, Step, Trace
-from rules_engine.core.rule import RulebookHash, RuleCode
+from rules_engine.core.plan import ActionState, Case, Episode, EpisodeKey, PlannedAction, Step
+from rules_engine.core.rule import RuleCode
 from rules_engine.core.subject import Snapshot, SubjectKind, SubjectRef
 
 from . import history
@@ -27,14 +27,16 @@ from .rows import (
     OPEN_HOLDS,
     action_columns,
     action_from_row,
+    any_given,
     chunks,
+    given,
     hold_columns,
     hold_from_row,
     slot_columns,
     slot_from_row,
     upsert,
 )
-from .tables import actions, episodes, holds, slots, snapshots, traces
+from .tables import actions, episodes, holds, slots, snapshots
 
 TAKES_REMEMBERED = timedelta(hours=24)
 """How far back `Case.recent_takes` goes at least: the window in which a rule may take one product a few times only."""
@@ -115,51 +117,82 @@ def _product(row: sa.Row[Any]) -> SubjectRef:
 
 
 def _load_snapshots(connection: sa.Connection, store: StoreAlias, ids: list[str], drafts: _Drafts) -> None:
-    for row in connection.execute(_select_subjects(snapshots, store, ids, drafts)):
+    for row in _find_subjects(connection, snapshots, store, ids, drafts):
         draft = drafts.get(SubjectRef(SubjectKind(row.kind), row.id))
         if draft is not None:  # a product and a category may have the same id
-            draft.snapshot = _snapshot_from_row(row)
+            draft.snapshot = snapshot_from_row(row)
             draft.revision, draft.seen_at, draft.is_gone = row.revision, row.seen_at, row.is_gone
 
 
 def _load_episodes(connection: sa.Connection, store: StoreAlias, ids: list[str], drafts: _Drafts) -> None:
-    for row in connection.execute(_select_subjects(episodes, store, ids, drafts)):
+    for row in _find_subjects(connection, episodes, store, ids, drafts):
         ref = SubjectRef(SubjectKind(row.kind), row.id)
         if ref in drafts:
             drafts[ref].episodes[RuleCode(row.rule), ref] = Episode(row.number, Truth(row.truth), row.since)
 
 
-def _select_subjects(table: sa.Table, store: StoreAlias, ids: list[str], drafts: _Drafts) -> sa.Select[Any]:
+def _find_subjects(
+    connection: sa.Connection, table: sa.Table, store: StoreAlias, ids: list[str], drafts: _Drafts
+) -> sa.CursorResult[Any]:
     kinds = sorted({ref.kind.value for ref in drafts})
-    return sa.select(table).where(table.c.store == store, table.c.kind.in_(kinds), table.c.id.in_(ids))
+    return connection.execute(_SUBJECTS[table], {"store": store, "kinds": kinds, "ids": ids})
+
+
+_SUBJECTS = {
+    table: sa.select(table).where(
+        table.c.store == given("store"), table.c.kind.in_(any_given("kinds")), table.c.id.in_(any_given("ids"))
+    )
+    for table in (snapshots, episodes)
+}
+
+
+_SLOTS = sa.select(slots).where(slots.c.store == given("store"), slots.c.product.in_(any_given("ids")))
 
 
 def _load_slots(connection: sa.Connection, store: StoreAlias, ids: list[str], drafts: _Drafts) -> None:
-    for row in connection.execute(sa.select(slots).where(slots.c.store == store, slots.c.product.in_(ids))):
+    for row in connection.execute(_SLOTS, {"store": store, "ids": ids}):
         drafts[_product(row)].slots[slot_from_row(row)] = (row.baseline, row.since)
 
 
+_IS_OF_ITS_EPISODE = sa.and_(
+    episodes.c.store == holds.c.store,
+    episodes.c.rule == holds.c.rule,
+    episodes.c.kind == holds.c.subject_kind,
+    episodes.c.id == holds.c.subject_id,
+)
+_HOLDS = (
+    sa.select(holds)
+    .select_from(holds.outerjoin(episodes, _IS_OF_ITS_EPISODE))
+    .where(holds.c.store == given("store"), holds.c.product.in_(any_given("ids")))
+    .where(sa.or_(holds.c.state.in_(OPEN_HOLDS), episodes.c.number == holds.c.episode))
+    .order_by(holds.c.id)
+)
+
+
 def _load_holds(connection: sa.Connection, store: StoreAlias, ids: list[str], drafts: _Drafts) -> None:
-    is_of_its_episode = sa.and_(
-        episodes.c.store == holds.c.store,
-        episodes.c.rule == holds.c.rule,
-        episodes.c.kind == holds.c.subject_kind,
-        episodes.c.id == holds.c.subject_id,
-    )
-    query = (
-        sa.select(holds)
-        .select_from(holds.outerjoin(episodes, is_of_its_episode))
-        .where(holds.c.store == store, holds.c.product.in_(ids))
-        .where(sa.or_(holds.c.state.in_(OPEN_HOLDS), episodes.c.number == holds.c.episode))
-        .order_by(holds.c.id)
-    )
-    for row in connection.execute(query):
+    for row in connection.execute(_HOLDS, {"store": store, "ids": ids}):
         draft, slot, hold = drafts[_product(row)], slot_from_row(row), hold_from_row(row)
         if hold.state.is_open:
             draft.holds[slot].append(hold)
             draft.slots.setdefault(slot, (None, hold.since))
         else:
             draft.ended[slot].append(hold)
+
+
+_IS_RECENT = sa.or_(actions.c.created_at > given("since"), actions.c.done_at > given("since"))
+_WAS_TAKEN = sa.and_(actions.c.step.in_((Step.TAKE.value, Step.MOMENT.value)), actions.c.attempts > 0, _IS_RECENT)
+_ACTIONS = (
+    sa.select(actions)
+    .where(actions.c.store == given("store"), actions.c.product.in_(any_given("ids")))
+    .where(
+        sa.or_(
+            actions.c.state.in_((*OPEN_ACTIONS, ActionState.DEAD.value)),
+            _WAS_TAKEN,
+            actions.c.done_at > given("done_since"),
+        )
+    )
+    .order_by(actions.c.seq)
+)
 
 
 def _load_actions(
@@ -171,21 +204,8 @@ def _load_actions(
     since: datetime,
     done_since: datetime,
 ) -> None:
-    is_recent = sa.or_(actions.c.created_at > since, actions.c.done_at > since)
-    was_taken = sa.and_(actions.c.step.in_((Step.TAKE.value, Step.MOMENT.value)), actions.c.attempts > 0, is_recent)
-    query = (
-        sa.select(actions)
-        .where(actions.c.store == store, actions.c.product.in_(ids))
-        .where(
-            sa.or_(
-                actions.c.state.in_((*OPEN_ACTIONS, ActionState.DEAD.value)),
-                was_taken,
-                actions.c.done_at > done_since,
-            )
-        )
-        .order_by(actions.c.seq)
-    )
-    for row in connection.execute(query):
+    spans = {"since": since, "done_since": done_since}
+    for row in connection.execute(_ACTIONS, {"store": store, "ids": ids, **spans}):
         draft, action = drafts[_product(row)], action_from_row(row)
         has_hold = action.slot in draft.holds or action.slot in draft.ended
         is_just_done = action.done_at is not None and action.done_at > done_since
@@ -276,7 +296,8 @@ def _snapshot_columns(store: StoreAlias, ref: SubjectRef, snapshot: Snapshot | N
     }
 
 
-def _snapshot_from_row(row: sa.Row[Any]) -> Snapshot | None:
+def snapshot_from_row(row: sa.Row[Any]) -> Snapshot | None:
+    """A row of `snapshots` as a value; None when the subject was only ever seen to be gone."""
     if row.fields is None:
         return None
     return Snapshot(SubjectRef(SubjectKind(row.kind), row.id), row.fields, row.version)
@@ -349,47 +370,3 @@ def _save_holds(connection: sa.Connection, store: StoreAlias, before: Case, afte
         connection.execute(_UPDATE_ENDED, [row | {"end": now} for row in ended])
     if left_out:
         connection.execute(sa.delete(holds).where(holds.c.id.in_([hold.id for hold in left_out])))
-
-
-def add_traces(connection: sa.Connection, store: StoreAlias, rulebook: RulebookHash, traces_: Iterable[Trace]) -> None:
-    """Record what rules did and why, under the rulebook that they came from."""
-    rows = [
-        {
-            "store": store,
-            "at": trace.at,
-            "rule": trace.rule,
-            "kind": trace.subject.kind.value,
-            "subject": trace.subject.id,
-            "rulebook": rulebook,
-            "truth": trace.truth.value,
-            "text": trace.text,
-            "finding": dict(trace.finding),
-            "caused_by": list(trace.caused_by),
-        }
-        for trace in traces_
-    ]
-    if rows:
-        connection.execute(sa.insert(traces), rows)
-
-
-def traces_for(connection: sa.Connection, store: StoreAlias, ref: SubjectRef, limit: int = 50) -> list[Trace]:
-    """What rules last did about a subject, newest first."""
-    query = (
-        sa.select(traces)
-        .where(traces.c.store == store, traces.c.kind == ref.kind.value, traces.c.subject == ref.id)
-        .order_by(traces.c.at.desc(), traces.c.id.desc())
-        .limit(limit)
-    )
-    return [
-        Trace(RuleCode(row.rule), ref, row.at, Truth(row.truth), row.text, row.finding, tuple(row.caused_by))
-        for row in connection.execute(query)
-    ]
-
-
-def categories(connection: sa.Connection, store: StoreAlias) -> list[Snapshot]:
-    """Every category that was seen and is not gone, by id."""
-    query = sa.select(snapshots).where(
-        snapshots.c.store == store, snapshots.c.kind == SubjectKind.CATEGORY.value, snapshots.c.is_gone.is_(False)
-    )
-    found = (_snapshot_from_row(row) for row in connection.execute(query.order_by(snapshots.c.id)))
-    return [snapshot for snapshot in found if snapshot is not None]

@@ -15,7 +15,7 @@ from rules_engine.core.order import Order, OrderKind
 from rules_engine.core.rule import RuleCode
 from rules_engine.core.subject import ProductId
 
-from .rows import chunks
+from .rows import any_given, chunks, given
 from .tables_people import orders
 
 
@@ -46,14 +46,20 @@ def are_carried_out(connection: sa.Connection, ids: Iterable[int]) -> bool:
     return True
 
 
+_OPEN = (
+    sa.select(orders)
+    .where(orders.c.store == given("store"), orders.c.product.in_(any_given("ids")), orders.c.done_at.is_(None))
+    .order_by(orders.c.id)
+)
+
+
 def open_orders(
     connection: sa.Connection, store: StoreAlias, products: Iterable[str]
 ) -> dict[ProductId, tuple[Order, ...]]:
     """The orders about these products that are not carried out yet, oldest first."""
     found: dict[ProductId, list[Order]] = defaultdict(list)
     for ids in chunks(products):
-        query = sa.select(orders).where(orders.c.store == store, orders.c.product.in_(ids), orders.c.done_at.is_(None))
-        for row in connection.execute(query.order_by(orders.c.id)):
+        for row in connection.execute(_OPEN, {"store": store, "ids": ids}):
             found[ProductId(row.product)].append(_from_row(row))
     return {product: tuple(each) for product, each in found.items()}
 

@@ -14,7 +14,7 @@ from rules_engine.core.plan import ActionState
 from rules_engine.core.question import Question, QuestionId, QuestionKind, QuestionState
 from rules_engine.core.rule import RuleCode
 
-from .rows import chunks, upsert
+from .rows import any_given, chunks, given, upsert
 from .tables import actions
 from .tables_people import questions
 
@@ -56,13 +56,19 @@ def confirm_states(connection: sa.Connection, relied: Mapping[QuestionId, Questi
                 raise LaneLostError("A question was answered that this turn relied on; it is decided again.")
 
 
+_IS_HELD = sa.and_(actions.c.question == questions.c.id, actions.c.state == ActionState.HELD.value)
+_VOID = (
+    sa.update(questions)
+    .where(questions.c.id.in_(any_given("ids")), questions.c.state == QuestionState.OPEN.value)
+    .where(~sa.exists().where(_IS_HELD))
+    .values(state=QuestionState.VOID.value, answered_at=given("now"))
+)
+
+
 def void_emptied(connection: sa.Connection, ids: Iterable[QuestionId], *, now: datetime) -> None:
     """Void those of these questions that wait for a person, and in which nothing is left that was asked for."""
-    is_held = sa.and_(actions.c.question == questions.c.id, actions.c.state == ActionState.HELD.value)
     for some in chunks(sorted(set(ids))):
-        is_asked = sa.and_(questions.c.id.in_(some), questions.c.state == QuestionState.OPEN.value)
-        voided = sa.update(questions).where(is_asked, ~sa.exists().where(is_held))
-        connection.execute(voided.values(state=QuestionState.VOID.value, answered_at=now))
+        connection.execute(_VOID, {"ids": some, "now": now})
 
 
 def _columns(question: Question) -> dict[str, Any]:

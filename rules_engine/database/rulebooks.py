@@ -51,10 +51,12 @@ def activate(
 _NEWEST = sa.select(activations.c.id, activations.c.rulebook).order_by(activations.c.id.desc()).limit(1)
 
 
+_ACTIVE = _NEWEST.add_columns(rulebooks.c.texts).join(rulebooks, rulebooks.c.hash == activations.c.rulebook)
+
+
 def active(connection: sa.Connection) -> Activation | None:
     """The rulebook in force, or None before the first."""
-    newest = _NEWEST.add_columns(rulebooks.c.texts).join(rulebooks, rulebooks.c.hash == activations.c.rulebook)
-    row = connection.execute(newest).one_or_none()
+    row = connection.execute(_ACTIVE).one_or_none()
     return None if row is None else Activation(row.id, RulebookHash(row.rulebook), row.texts)
 
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.sweep import Sweep, SweepKind, SweepState
 
+from .rows import given
 from .tables_people import sweeps
 
 
@@ -56,11 +57,17 @@ def find_sweep(connection: sa.Connection, id_: int) -> Sweep | None:
     return None if row is None else _from_row(row)
 
 
+_OPEN = (
+    sa.select(sweeps)
+    .where(sweeps.c.store == given("store"))
+    .where(sweeps.c.state.in_([state.value for state in SweepState if state.is_open]))
+    .order_by(sweeps.c.id)
+)
+
+
 def open_sweeps(connection: sa.Connection, store: StoreAlias) -> list[Sweep]:
     """The sweeps of a store that are not at their end, the one that runs first, then the oldest."""
-    states = [state.value for state in SweepState if state.is_open]
-    query = sa.select(sweeps).where(sweeps.c.store == store, sweeps.c.state.in_(states)).order_by(sweeps.c.id)
-    found = [_from_row(row) for row in connection.execute(query)]
+    found = [_from_row(row) for row in connection.execute(_OPEN, {"store": store})]
     return sorted(found, key=lambda sweep: sweep.state is not SweepState.RUNNING)
 
 

@@ -35,10 +35,11 @@ from rules_engine.database.lanes import (
     save_lane,
     schedule_looks,
 )
-from rules_engine.database.ledger import add_traces, save_cases
+from rules_engine.database.ledger import save_cases
 from rules_engine.database.notices import add_notices
 from rules_engine.database.rulebooks import check_activation
 from rules_engine.database.sweeps import open_sweeps
+from rules_engine.database.traces import add_traces
 from rules_engine.metrics import Metrics
 from rules_engine.vendors.base import AnyVendor
 

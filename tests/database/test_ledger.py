@@ -19,11 +19,11 @@ from rules_engine.core.action import ActionKey, ActionKind, Aspect, SlotRef
 from rules_engine.core.condition import Truth
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.holds import Hold, HoldState, Slot
-from rules_engine.core.plan import ActionState, Case, Episode, PlannedAction, Step, Trace
-from rules_engine.core.rule import RulebookHash, RuleCode
+from rules_engine.core.plan import ActionState, Case, Episode, PlannedAction, Step
+from rules_engine.core.rule import RuleCode
 from rules_engine.core.subject import ProductId, Snapshot, SubjectRef, brand, category, product
 from rules_engine.database import ledger, tables
-from rules_engine.database.catalogue import held_products
+from rules_engine.database.catalogue import categories, held_products
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 WEB, KSA = StoreAlias("web"), StoreAlias("ksa")
@@ -393,15 +393,6 @@ def test_a_subject_that_was_only_ever_seen_to_be_gone_has_no_snapshot(connection
     assert save(connection, Case(PRODUCT), gone) == gone
 
 
-def test_traces_come_newest_first_and_only_of_their_subject(connection: sa.Connection) -> None:
-    finding = {"path": "while/product.stock", "parts": [None, 3]}
-    made = [Trace(RULE, PRODUCT, NOW, Truth.MET, f"text {n}", finding, ("delivery-1",)) for n in range(3)]
-    elsewhere = Trace(RULE, category("17"), NOW, Truth.CANNOT_TELL, "other")
-    ledger.add_traces(connection, WEB, RulebookHash("h1"), [*made, elsewhere])
-    assert ledger.traces_for(connection, WEB, PRODUCT, limit=2) == [made[2], made[1]]
-    assert ledger.traces_for(connection, KSA, PRODUCT) == []
-
-
 def test_held_products_are_those_with_an_open_hold_of_the_subject(connection: sa.Connection) -> None:
     about = category("c1")
     for number, state in enumerate([HoldState.HOLDING, HoldState.OWED, HoldState.RELEASED]):
@@ -423,6 +414,6 @@ def test_categories_are_remembered_as_last_seen(connection: sa.Connection) -> No
     shoes, sale = Snapshot(category("1"), {"name": "Shoes"}), Snapshot(category("2"), {"name": "Outlet"}, version=NOW)
     for snapshot, is_gone in ((shoes, True), (sale, False), (Snapshot(brand("3"), {"name": "Acme"}), False)):
         save(connection, Case(snapshot.ref), Case(snapshot.ref, snapshot=snapshot, seen_at=NOW, is_gone=is_gone))
-    assert ledger.categories(connection, WEB) == [sale]
-    assert ledger.categories(connection, KSA) == []
+    assert categories(connection, WEB) == [sale]
+    assert categories(connection, KSA) == []
     assert load(connection, category("1")).snapshot == shoes
