@@ -21,11 +21,11 @@ demo: $(READY)
 	@$(BIN)/rules-engine demo $(if $(ONCE),--once) $(if $(JSON),--json)
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal
 
 # The law over a long time, for as long as you like: make soak EXAMPLES=2000 STEPS=400. Other examples every time.
 soak: $(READY)
-	EXAMPLES=$(or $(EXAMPLES),500) STEPS=$(or $(STEPS),200) $(BIN)/python -m pytest --hypothesis-profile=hunt tests/lane/test_ledger_machine.py
+	EXAMPLES=$(or $(EXAMPLES),500) STEPS=$(or $(STEPS),200) $(BIN)/python -m pytest --numprocesses=auto --dist=worksteal --hypothesis-profile=hunt tests/lane/test_ledger_machine.py
 
 lint: $(READY)
 	$(BIN)/ruff check .
