@@ -48,14 +48,20 @@ class Aim:
 def wanted(slot: Slot, order: Mapping[RuleCode, int], live: frozenset[RuleCode] | None = None) -> Aim | None:
     """The first holder's wish in rule order, else the baseline where it is owed, else nothing.
 
-    Of several that are owed something, what a person ordered comes first, then a rule that may act (`live`).
+    A rule that may not act (`live` are those that may) and took nothing leaves the word to others. Of several that are
+    owed something, what a person ordered comes first, then a rule that may act.
     """
-    claims = sorted((h for h in slot.holds if h.state.is_claim), key=lambda h: _rank(h, order))
+    claims = sorted((h for h in slot.holds if h.state.is_claim), key=lambda h: (_is_mute(h, live), _rank(h, order)))
     if claims:
         return Aim(claims[0].wish, claims[0])
     debts = (h for h in slot.holds if h.state is HoldState.OWED)
     owed = sorted(debts, key=lambda h: (not h.is_ordered, live is not None and h.rule not in live, _rank(h, order)))
     return Aim(slot.baseline, None, owed[0]) if owed else None
+
+
+def _is_mute(hold: Hold, live: frozenset[RuleCode] | None) -> bool:
+    is_untaken = hold.state is HoldState.PENDING and hold.takes == 0
+    return is_untaken and live is not None and hold.rule not in live
 
 
 def _rank(hold: Hold, order: Mapping[RuleCode, int]) -> tuple[int, str]:
@@ -93,6 +99,9 @@ def _aimed(case: SlotCase, bounds: Bounds) -> SlotCase:
         return case
     speaker = goal.speaker
     if speaker is None or not bounds.may_speak(speaker):
+        is_ordered = speaker is not None and speaker.is_ordered
+        if case.action is not None and bounds.outlasts_pause(case.action) and not is_ordered:
+            return replace(case, action=replace(case.action, state=ActionState.HELD))
         is_stopped = case.action is not None and case.action.state in _NOT_CALLED
         reason = STOPPED if bounds.is_stopped else "its rule may not act now"
         return case.close(ActionState.CANCELLED, reason, at=at) if is_stopped else case
@@ -144,7 +153,8 @@ def _serves(action: PlannedAction, goal: Aim, bounds: Bounds, *, is_certain: boo
         return True
     is_other_step = action.step not in ONCE and (action.step is Step.TAKE) is (goal.holder is None)
     is_ordered = goal.speaker is not None and goal.speaker.is_ordered
-    return not is_other_step and (action.attempts > 0 or is_ordered or action.rules[0] in bounds.live)
+    may_be_done = is_ordered or action.rules[0] in bounds.live or bounds.outlasts_pause(action)
+    return not is_other_step and (action.attempts > 0 or may_be_done)
 
 
 def _overtaken_by(action: PlannedAction, goal: Aim) -> RuleCode | None:

@@ -9,12 +9,14 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from .action import ActionKey, SlotRef
 from .clock import say_duration, say_time
 from .holds import Hold
-from .plan import PlannedAction
+from .plan import ActionState, PlannedAction
 from .rule import NO_GUARDS, Guards, RuleCode
 from .subject import SubjectRef
 
 FLAP_WINDOW = timedelta(hours=24)
 """A rule takes one product at most `Guards.flap_limit` times within this, then waits."""
+
+_ONLY_DECIDED = frozenset({ActionState.PENDING, ActionState.HELD})
 
 Who = tuple[RuleCode, SubjectRef]
 """A rule and the subject of its stretch: a rule about categories holds a product once for each category."""
@@ -38,11 +40,11 @@ class Wait:
 class Bounds:
     """What deciding about slots needs to know of the rules.
 
-    `live` are the rules that may act at all: not those that are paused, watch, or are gone from the rulebook. `acts`
-    are the times at which each rule lately acted on this product. `dead` are the keys of dead letters, which are not
-    tried again unless a person says so. `fallbacks` are the slots, with whoever wants them, that are wanted only
-    because no category would be left. `is_stopped` says that a person stopped everything. `loses` says in words
-    what the shop does not restore when something is given back.
+    `live` are the rules that may act at all: not those that are paused, watch, or are gone from the rulebook;
+    `paused` are the paused ones. `acts` are the times at which each rule lately acted on this product. `dead` are the
+    keys of dead letters, which are not tried again unless a person says so. `fallbacks` are the slots, with whoever
+    wants them, that are wanted only because no category would be left. `is_stopped` says that a person stopped
+    everything. `loses` says in words what the shop does not restore when something is given back.
     """
 
     store: str
@@ -50,6 +52,7 @@ class Bounds:
     zone: tzinfo = UTC
     order: Mapping[RuleCode, int] = field(default_factory=dict)
     live: frozenset[RuleCode] = frozenset()
+    paused: frozenset[RuleCode] = frozenset()
     guards: Mapping[RuleCode, Guards] = field(default_factory=dict)
     acts: Mapping[RuleCode, Sequence[datetime]] = field(default_factory=dict)
     dead: frozenset[ActionKey] = frozenset()
@@ -61,6 +64,14 @@ class Bounds:
     def may_speak(self, hold: Hold) -> bool:
         """Whether something may be done in the name of a hold: its rule may act, or a person ordered it."""
         return not self.is_stopped and (hold.rule in self.live or hold.is_ordered)
+
+    def outlasts_pause(self, action: PlannedAction) -> bool:
+        """Whether an action stays decided though its rule is paused: people were asked for it, or said yes to it.
+
+        Their answer counts once the rule runs again.
+        """
+        is_asked = action.question is not None and action.state in _ONLY_DECIDED
+        return is_asked and action.rules[0] in self.paused
 
     def opening(self, rule: RuleCode) -> datetime | None:
         """When the rule's hours let it act next (aware UTC), or None when they let it now."""

@@ -66,6 +66,7 @@ class _Turn:
             zone=self.context.zone,
             order=self.context.order,
             live=self.context.live,
+            paused=self.context.paused,
             guards={rule.code: rule.guards for rule in self.context.rules},
             acts=self.case.recent_takes,
             dead=frozenset(key for key, action in self.case.actions.items() if action.state is ActionState.DEAD),

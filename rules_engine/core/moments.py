@@ -84,6 +84,8 @@ def lapse(case: SlotCase, judged: Sequence[Judged], bounds: Bounds) -> SlotCase:
         return case
     rule = action.rules[0]
     at = bounds.at
+    if bounds.outlasts_pause(action):
+        return replace(case, action=replace(action, state=ActionState.HELD))
     if rule not in bounds.live:
         reason = f"lapsed: {STOPPED}" if bounds.is_stopped else "lapsed: the rule no longer runs"
         return case.close(ActionState.CANCELLED, reason, at=at)

@@ -93,18 +93,22 @@ def observed(scene: Scene, ref: SlotRef, bounds: Bounds) -> SlotCase:
     rules = () if is_promotion else (hold.rule for hold in slot_case.slot.open_holds)
     insisting = frozenset(rule for rule in rules if bounds.insists(rule))
     seen = observe(slot_case, at=scene.at, lag=scene.context.lag, is_fresh=is_fresh, insisting=insisting)
-    return _without_the_undecided(scene, seen)
+    return _without_the_undecided(scene, seen, bounds)
 
 
-def _without_the_undecided(scene: Scene, slot_case: SlotCase) -> SlotCase:
-    """Without what a rule had only decided or tried to take, once it is paused, only watches, or is gone."""
+def _without_the_undecided(scene: Scene, slot_case: SlotCase, bounds: Bounds) -> SlotCase:
+    """Without what a rule had only decided or tried to take, once it is paused, only watches, or is gone.
+
+    What people were asked for stays through a pause.
+    """
     action = slot_case.action
+    kept = (action.rules[0], action.about) if action is not None and bounds.outlasts_pause(action) else None
     failed = action is not None and action.state is ActionState.WAITING and slot_case.is_certain
     reason = "its rule may not act now, and nothing was taken"
 
     def drop(hold: Hold) -> Hold:
         is_undone = hold.state is HoldState.PENDING or (hold.state is HoldState.SENT and failed)
-        if hold.rule in scene.context.live or hold.takes > 0 or not is_undone:
+        if hold.rule in scene.context.live or hold.takes > 0 or not is_undone or (hold.rule, hold.subject) == kept:
             return hold
         return moved(hold, HoldState.RELEASED, reason, at=scene.at)
 

@@ -73,6 +73,11 @@ class Context:
             return frozenset()
         return frozenset(rule.code for rule in self.rules if rule.mode is Mode.LIVE)
 
+    @property
+    def paused(self) -> frozenset[RuleCode]:
+        """The rules that neither take nor give back for a while."""
+        return frozenset(rule.code for rule in self.rules if rule.mode is Mode.PAUSED)
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:

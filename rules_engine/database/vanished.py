@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -11,12 +11,13 @@ import sqlalchemy as sa
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.holds import HoldState
 from rules_engine.core.order import OrderKind
+from rules_engine.core.plan import ActionState
 from rules_engine.core.question import Question, QuestionId, QuestionKind, QuestionState, question_id
 from rules_engine.core.rule import RuleCode
 from rules_engine.core.subject import product
 
 from .lanes import look_now
-from .questions import load_questions, save_questions
+from .questions import find_questions, load_questions, save_questions
 from .rows import OPEN_ACTIONS
 from .tables import actions, holds
 from .tables_people import orders, questions
@@ -81,11 +82,15 @@ def stray_holds(connection: sa.Connection, stores: Iterable[StoreAlias]) -> dict
     return {StoreAlias(store): products for store, products in connection.execute(query)}
 
 
-def review_questions(connection: sa.Connection, in_force: Fingerprints, *, now: datetime) -> list[Vanished]:
+def review_questions(
+    connection: sa.Connection, in_force: Fingerprints, *, now: datetime, swept: Collection[StoreAlias] = ()
+) -> list[Vanished]:
     """Ask about what vanished rules hold, and void the questions that these rules leave no ground. What is asked about.
 
-    A question about a rule that was edited or is gone is void, and its products are looked at again; so is one about
-    what a rule holds that is back, or that holds nothing any more. Nothing else happens: a question stays open.
+    A question about a rule that was edited or is gone is void, and its products are looked at again, unless the store
+    is among the `swept`, whose whole catalogue is decided anyhow; so is one about what a rule holds that is back, or
+    that holds nothing any more. An answer is worth nothing either for what was not called yet, once the rule is
+    another. Nothing else happens: a question stays open.
     """
     gone = {(each.store, each.rule): each for each in vanished(connection, in_force)}
     waiting = load_questions(connection, states=_WAITING)
@@ -98,7 +103,9 @@ def review_questions(connection: sa.Connection, in_force: Fingerprints, *, now: 
     ]
     _void(connection, [each.id for each in (*groundless, *edited)], now=now)
     for each in edited:
-        _look_at_held_back(connection, each, now=now)
+        if each.store not in swept:
+            _look_at_held_back(connection, each, now=now)
+    _forget_answers(connection, in_force, now=now, swept=swept)
     asking = [
         replace(asked.get(about) or _about(each, now), reason=STORE_IS_GONE if each.is_stray else RULE_IS_GONE)
         for about, each in gone.items()
@@ -133,8 +140,36 @@ def _look_at_held_back(connection: sa.Connection, question: Question, *, now: da
     look_now(connection, question.store, refs, now=now, reason=f"{question.rule} is no longer what was asked about")
 
 
+# What is held back was called for before it was asked, if ever.
+_is_undone = actions.c.state.in_([ActionState.PENDING.value, ActionState.HELD.value])
+
+
+def _forget_answers(
+    connection: sa.Connection, in_force: Fingerprints, *, now: datetime, swept: Collection[StoreAlias]
+) -> None:
+    """Let what was agreed with people for another text of its rule be judged anew."""
+    asked = sa.select(actions.c.question).where(_is_undone, actions.c.question.is_not(None)).distinct()
+    found = find_questions(connection, [QuestionId(id_) for id_ in connection.execute(asked).scalars()])
+    for each in found.values():
+        if in_force.get(each.store, {}).get(each.rule) == each.fingerprint:
+            continue
+        if each.store not in swept:
+            _look_at_held_back(connection, each, now=now)
+        about = sa.update(actions).where(actions.c.question == each.id, _is_undone)
+        connection.execute(about.values(question=None, admitted_at=None))
+
+
+def forget_admissions(connection: sa.Connection) -> None:
+    """Let what the limits of rules let through, and nobody called for yet, be judged anew by newer rules.
+
+    What people said yes to stays agreed.
+    """
+    is_decided = sa.and_(actions.c.state == ActionState.PENDING.value, actions.c.question.is_(None))
+    connection.execute(sa.update(actions).where(is_decided).values(admitted_at=None))
+
+
 def rename_in_questions(connection: sa.Connection, former: RuleCode, code: RuleCode, *, now: datetime) -> None:
-    """Let what is asked and ordered of a rule go on under its new code.
+    """Let what is asked, agreed and ordered of a rule go on under its new code.
 
     Where the same is asked of the new code already, the question of the former one is void: what is in it joins that.
     """
@@ -146,6 +181,9 @@ def rename_in_questions(connection: sa.Connection, former: RuleCode, code: RuleC
     for each in doubles:
         _look_at_held_back(connection, each, now=now)
     moved = [each.id for each in own if each not in doubles]
-    connection.execute(sa.update(questions).where(questions.c.id.in_(moved)).values(rule=code))
+    # What was agreed and is not done yet is agreed with the rule, however it is called.
+    is_undone = sa.exists().where(actions.c.question == questions.c.id, _is_undone)
+    is_agreed = sa.and_(questions.c.rule == former, questions.c.state == QuestionState.YES.value, is_undone)
+    connection.execute(sa.update(questions).where(sa.or_(questions.c.id.in_(moved), is_agreed)).values(rule=code))
     is_open = sa.and_(orders.c.rule == former, orders.c.done_at.is_(None))
     connection.execute(sa.update(orders).where(is_open).values(rule=code))

@@ -17,7 +17,7 @@ from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.limits import KINDS, Ceiling, Counted, breach, ceilings, needs_catalogue
 from rules_engine.core.plan import ActionState, Case, Notice, PlannedAction, Step, Trace
 from rules_engine.core.question import ANSWER_WITHIN, Question, QuestionId, QuestionKind, QuestionState, question_id
-from rules_engine.core.rule import Rule, RuleCode
+from rules_engine.core.rule import Mode, Rule, RuleCode
 from rules_engine.core.subject import ProductId, SubjectRef
 from rules_engine.database.engine import Database
 from rules_engine.database.questions import (
@@ -99,7 +99,7 @@ class Gate:
                 if action.state not in _TO_JUDGE or action.step not in KINDS:
                     continue
                 rule = rules.get(action.rules[0])
-                if rule is None or not rule.guards.is_judged:
+                if rule is None or not (rule.guards.is_judged or rule.mode is Mode.PAUSED):
                     self._free(ref, action, at=None)
                 elif is_ordered(case, action):
                     self._free(ref, action, at=self.at)
@@ -147,11 +147,13 @@ class Gate:
         admitted: list[_Wish] = []
         for wish in wishes:
             action = self._action(wish)
-            question = self._known.get(action.question) if action.question is not None else None
+            question = self._question(wish)
             if question is not None:
                 self._rely(question)
             if question is not None and question.state.is_refused:
                 self._refuse(wish, question)
+            elif rule.mode is Mode.PAUSED:
+                self._pause(wish, question)
             elif question is not None and question.state.is_waiting and action.state is ActionState.HELD:
                 self._wait(wish, question)
             elif action.due_at is not None and action.due_at > self.at:
@@ -219,6 +221,10 @@ class Gate:
     def _action(self, wish: _Wish) -> PlannedAction:
         return self._judged.cases[wish.ref].actions[wish.key]
 
+    def _question(self, wish: _Wish) -> Question | None:
+        id_ = self._action(wish).question
+        return self._known.get(id_) if id_ is not None else None
+
     def _product(self, wish: _Wish) -> ProductId:
         return self._action(wish).slot.product
 
@@ -232,13 +238,12 @@ class Gate:
 
     def _admit(self, wish: _Wish) -> None:
         action = self._action(wish)
-        question = self._known.get(action.question) if action.question is not None else None
+        question = self._question(wish)
         self._judged.cases[wish.ref] = let_through(self._judged.cases[wish.ref], wish.key, at=self.at)
         if action.state is not ActionState.HELD:
             return
         if question is not None and question.state is QuestionState.YES:
-            said = WITHIN if question.said == WITHIN else "a person said yes"
-            self._tell(wish.ref, action, f"{said}: goes ahead")
+            self._tell(wish.ref, action, f"{_said(question)}: goes ahead")
         else:
             self._tell(wish.ref, action, "there is room now: goes ahead")
 
@@ -249,6 +254,18 @@ class Gate:
             is_kept = question is not None and _is_agreed(question, action)
             admitted_at = action.admitted_at if is_kept else None
             self._judged.cases[wish.ref] = let_through(self._judged.cases[wish.ref], wish.key, at=admitted_at)
+
+    def _pause(self, wish: _Wish, question: Question | None) -> None:
+        """What was asked for waits with its answer until its rule runs again."""
+        action = self._action(wish)
+        if question is not None and question.state is QuestionState.YES:
+            reason = f"{_said(question)}; its rule is paused, and it goes ahead once that is resumed"
+            actions = {**self._judged.cases[wish.ref].actions, wish.key: replace(action, reason=reason)}
+            self._judged.cases[wish.ref] = replace(self._judged.cases[wish.ref], actions=actions)
+            if action.reason != reason:
+                self._tell(wish.ref, action, reason)
+        elif question is not None and question.state.is_waiting:
+            self._wait(wish, question)
 
     def _hold(self, wish: _Wish, question: Question) -> None:
         """Hold back for a question that waits."""
@@ -271,7 +288,7 @@ class Gate:
 
     def _keep_in(self, wish: _Wish, reason: str) -> None:
         action = self._action(wish)
-        question = self._known.get(action.question) if action.question is not None else None
+        question = self._question(wish)
         is_answered = question is not None and question.state is QuestionState.YES and question.said != WITHIN
         named = action.question if is_answered else None
         self._judged.cases[wish.ref] = held_back(self._judged.cases[wish.ref], wish.key, reason, question=named)
@@ -329,6 +346,10 @@ class Gate:
         known = self._judged.looks.get(ref)
         if known is None or look.due_at < known.due_at:
             self._judged.looks[ref] = look
+
+
+def _said(question: Question) -> str:
+    return WITHIN if question.said == WITHIN else "a person said yes"
 
 
 def _is_agreed(question: Question, action: PlannedAction) -> bool:

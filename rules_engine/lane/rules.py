@@ -19,7 +19,7 @@ from rules_engine.database.pauses import add_pause, end_pauses, open_pauses
 from rules_engine.database.renames import rename_rule
 from rules_engine.database.rulebooks import Activation, activate, active, store_rulebook
 from rules_engine.database.sweeps import request_sweep
-from rules_engine.database.vanished import Vanished, review_questions, stray_holds
+from rules_engine.database.vanished import Vanished, forget_admissions, review_questions, stray_holds
 from rules_engine.database.walks import is_anything_known
 
 Compile = Callable[[Mapping[str, str]], Rulebook]
@@ -147,10 +147,12 @@ def put_in_force(
     moved = _move_renamed(connection, rulebook, now=now) if is_new else {}
     prints = {rule.code: fingerprint(rule) for rule in rulebook.rules}
     in_force = {store: {rule.code: prints[rule.code] for rule in rulebook.for_store(store)} for store in stores}
-    gone = review_questions(connection, in_force, now=now)
-    for store in stores if is_new else ():
-        if is_anything_known(connection, store):
-            request_sweep(connection, store, SweepKind.RULES, now=now, reason="new rules")
+    swept = [store for store in stores if is_new and is_anything_known(connection, store)]
+    gone = review_questions(connection, in_force, now=now, swept=swept)
+    if is_new:
+        forget_admissions(connection)
+    for store in swept:
+        request_sweep(connection, store, SweepKind.RULES, now=now, reason="new rules")
     strays = stray_holds(connection, stores)
     return Activated(is_new=is_new, before=before, moved=moved, vanished=tuple(gone), strays=strays)
 

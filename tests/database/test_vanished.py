@@ -11,13 +11,14 @@ from question_rows import KSA, NEW, NONE, NOW, OLD, WEB, ask, hold, looked_at, s
 
 from rules_engine.core.holds import HoldState
 from rules_engine.core.order import Order, OrderKind
+from rules_engine.core.plan import ActionState
 from rules_engine.core.question import QuestionKind, QuestionState
 from rules_engine.core.rule import RuleCode
 from rules_engine.core.subject import ProductId, product
 from rules_engine.database.answers import count_products
 from rules_engine.database.orders import give_orders, open_orders
 from rules_engine.database.questions import load_questions
-from rules_engine.database.tables import holds
+from rules_engine.database.tables import actions, holds
 from rules_engine.database.vanished import (
     RULE_IS_GONE,
     STORE_IS_GONE,
@@ -124,7 +125,20 @@ def test_a_waiting_question_is_void_when_its_rule_was_edited_or_is_gone(
     review_questions(connection, {WEB: rules}, now=NOW)
     was_waiting = state.is_waiting and is_void
     assert states(connection)[OLD, QuestionKind.TAKE] is (QuestionState.VOID if was_waiting else state)
-    assert sorted(looked_at(connection)) == (["1", "2"] if was_waiting else [])
+    assert sorted(looked_at(connection)) == (["1", "2"] if is_void else [])
+    named = set(connection.execute(sa.select(actions.c.question)).scalars())
+    assert (named == {None}) is is_void  # what was answered for another text of the rule is agreed no more
+
+
+def test_what_was_called_for_keeps_its_answer_and_what_was_only_let_through_does_not(connection: sa.Connection) -> None:
+    ask(connection, state=QuestionState.YES, products=("1", "2"))
+    connection.execute(sa.update(actions).values(admitted_at=NOW, state=ActionState.PENDING.value))
+    sent = {"state": ActionState.SENT.value, "called_at": NOW}
+    connection.execute(sa.update(actions).where(actions.c.product == "2").values(sent))
+    review_questions(connection, {WEB: {OLD: "edited"}}, now=NOW, swept=[WEB])
+    query = sa.select(actions.c.product, actions.c.admitted_at, actions.c.question.is_not(None))
+    assert {id_: (at, named) for id_, at, named in connection.execute(query)} == {"1": (None, False), "2": (NOW, True)}
+    assert looked_at(connection) == []  # the whole catalogue is decided anyhow
 
 
 # Rules with another code.

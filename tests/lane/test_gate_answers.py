@@ -1,0 +1,270 @@
+"""What a yes is worth: for the rule as it was asked for, and, where that is paused, once it runs again."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+from engine_world import WEB, World
+from gate_world import asked, featured, held, restock, said, say, sell, sold_out_leaves, stock, the_question
+
+from rules_engine.core.delivery import StoreAlias
+from rules_engine.core.question import Question, QuestionState
+from rules_engine.core.rule import RuleCode
+from rules_engine.database.answers import answer
+from rules_engine.database.tables import actions
+from rules_engine.lane.rules import pause_in_force, resume_in_force
+
+pytestmark = pytest.mark.anyio
+
+THREE_A_DAY = sold_out_leaves("limits: {per_day: 3 products}")
+TWO_A_DAY = sold_out_leaves("limits: {per_day: 2 products}")
+OTHER_CONDITION = THREE_A_DAY.replace("at_most: 0", "at_most: 1")
+EVERYWHERE = StoreAlias("")
+RULE = "sold-out-leaves"
+
+
+async def answer_at_once(world: World, question: Question, *, is_yes: bool = True) -> None:
+    """A person answers, and the lane has not heard of it yet."""
+    told = partial(answer, question=question, is_yes=is_yes, said="", now=world.clock(), stores=list(world.lanes))
+    await world.database.write(told)
+
+
+async def pause(world: World, rule: str = RULE) -> None:
+    put = partial(pause_in_force, store=EVERYWHERE, rule=RuleCode(rule), because="prices are wrong", now=world.clock())
+    await world.database.write(put)
+
+
+async def resume(world: World, rule: str = RULE) -> None:
+    stores = list(world.lanes)
+    end = partial(resume_in_force, stores=stores, store=EVERYWHERE, rule=RuleCode(rule), now=world.clock())
+    await world.database.write(end)
+    await world.settle()
+
+
+# The rule is edited.
+
+
+@pytest.mark.parametrize("edited", [TWO_A_DAY, OTHER_CONDITION])
+async def test_a_yes_does_not_outlive_an_edit_of_its_rule(tmp_path: Path, edited: str) -> None:
+    async with World(tmp_path / "e.db", THREE_A_DAY, only=(WEB,)) as world:
+        shoes = stock(world, 4)
+        await world.settle()
+        await sell(world, shoes)
+        old = await the_question(world)
+        await answer_at_once(world, old)
+        await world.adopt(edited)
+        await world.settle()
+        assert featured(world, shoes) == shoes
+        new = await the_question(world)
+        assert new.id != old.id
+        assert {row["question"] for row in await held(world)} == {new.id}
+
+
+async def test_a_yes_that_waits_for_the_hours_of_its_rule_does_not_outlive_an_edit(tmp_path: Path) -> None:
+    hours = "between: 08:00 and 18:00"
+    rules = sold_out_leaves("limits: {per_day: 3 products}", hours)
+    async with World(tmp_path / "e.db", rules, only=(WEB,)) as world:
+        shoes = stock(world, 4)
+        await world.settle()
+        world.clock.time = world.clock().replace(hour=12)
+        await sell(world, shoes)
+        world.clock.time = world.clock().replace(hour=20)
+        await say(world, await the_question(world), is_yes=True)
+        await world.adopt(sold_out_leaves("limits: {per_day: 2 products}", hours))
+        await world.settle()
+        world.clock.move(hours=13)
+        await world.settle()
+        assert featured(world, shoes) == shoes
+        assert (await the_question(world)).reason.endswith("its limit is 2 a day")
+
+
+async def test_what_was_let_through_and_not_called_yet_is_judged_by_the_edited_rule(tmp_path: Path) -> None:
+    planned = 0
+    for at in range(1, 8):
+        async with World(tmp_path / f"{at}.db", THREE_A_DAY, only=(WEB,)) as world:
+            shoes = stock(world, 3)
+            await world.settle()
+            for id_ in shoes:
+                world.web.sell_out(id_)
+            await world.deliver()
+            world.cut.at, world.cut.steps = at, 0
+            await world.settle_or_fall()
+            await world.restart()
+            rows = await world.every(actions)
+            if any(row["called_at"] for row in rows):
+                break
+            planned += len(rows)
+            await world.adopt(TWO_A_DAY)
+            await world.settle()
+            assert featured(world, shoes) == shoes
+            assert (await the_question(world)).reason.startswith("it wants to take 3 products")
+    assert planned
+
+
+# The rule is paused.
+
+
+async def test_a_yes_during_a_pause_counts_once_the_rule_runs_again(tmp_path: Path) -> None:
+    async with World(tmp_path / "e.db", THREE_A_DAY, only=(WEB,)) as world:
+        shoes = stock(world, 5)
+        await world.settle()
+        await sell(world, shoes)
+        await pause(world)
+        await say(world, await the_question(world), is_yes=True)
+        assert featured(world, shoes) == shoes
+        waits = "a person said yes; its rule is paused, and it goes ahead once that is resumed"
+        assert {row["reason"] for row in await held(world)} == {waits}
+        await restock(world, shoes[4:])
+        await resume(world)
+        assert featured(world, shoes) == shoes[4:]
+        assert await asked(world) == []
+        assert "a person said yes: goes ahead" in await said(world, shoes[0])
+
+
+@pytest.mark.parametrize("rule", [RULE, ""])
+async def test_what_waits_for_an_answer_waits_on_through_a_pause(tmp_path: Path, rule: str) -> None:
+    async with World(tmp_path / "e.db", THREE_A_DAY, only=(WEB,)) as world:
+        shoes = stock(world, 4)
+        await world.settle()
+        await sell(world, shoes)
+        question = await the_question(world)
+        await pause(world, rule)
+        for id_ in shoes:
+            world.web.edit_product(id_, name="Another name")
+        await world.settle()
+        assert await the_question(world) == question
+        assert len(await held(world)) == len(shoes)
+        await resume(world, rule)
+        assert await the_question(world) == question
+        await say(world, question, is_yes=True)
+        assert featured(world, shoes) == []
+
+
+async def test_what_was_agreed_before_a_pause_is_not_asked_again_after_it(tmp_path: Path) -> None:
+    hours = "between: 08:00 and 18:00"
+    async with World(tmp_path / "e.db", sold_out_leaves("limits: {per_day: 3 products}", hours), only=(WEB,)) as world:
+        shoes = stock(world, 4)
+        await world.settle()
+        world.clock.time = world.clock().replace(hour=12)
+        await sell(world, shoes)
+        world.clock.time = world.clock().replace(hour=20)
+        await say(world, await the_question(world), is_yes=True)
+        assert {row["state"] for row in await world.every(actions)} == {"pending"}
+        await pause(world)
+        for id_ in shoes:
+            world.web.edit_product(id_, name="Another name")
+        await world.settle()
+        world.clock.move(hours=14)
+        await world.settle()
+        assert featured(world, shoes) == shoes
+        await resume(world)
+        assert featured(world, shoes) == []
+        assert await asked(world) == []
+
+
+async def test_a_no_during_a_pause_is_heard_at_once(tmp_path: Path) -> None:
+    async with World(tmp_path / "e.db", THREE_A_DAY, only=(WEB,)) as world:
+        shoes = stock(world, 4)
+        await world.settle()
+        await sell(world, shoes)
+        await pause(world)
+        await say(world, await the_question(world), is_yes=False)
+        assert await held(world) == []
+        await resume(world)
+        assert featured(world, shoes) == shoes
+        assert await asked(world) == []
+
+
+async def test_a_question_that_nobody_answers_expires_in_a_pause_too(tmp_path: Path) -> None:
+    async with World(tmp_path / "e.db", THREE_A_DAY, only=(WEB,)) as world:
+        shoes = stock(world, 4)
+        await world.settle()
+        await sell(world, shoes)
+        await pause(world)
+        world.clock.move(days=7, seconds=1)
+        await world.settle()
+        assert await held(world) == []
+        assert len(await asked(world, WEB, QuestionState.EXPIRED)) == 1
+
+
+async def test_a_rule_that_is_paused_with_a_question_keeps_no_other_from_acting(tmp_path: Path) -> None:
+    rules = (
+        THREE_A_DAY
+        + """
+  cheap-leaves:
+    stores: [web]
+    while: {product.price: {at_most: 1}}
+    do: [{remove_from_category: Featured}]
+"""
+    )
+    async with World(tmp_path / "e.db", rules, only=(WEB,)) as world:
+        shoes = stock(world, 4)
+        await world.settle()
+        await sell(world, shoes)
+        await pause(world)
+        world.web.edit_product(shoes[0], price=0.5)
+        await world.settle()
+        assert featured(world, shoes) == shoes[1:]
+        assert [row["product"] for row in await held(world)] == shoes[1:]
+        await resume(world)
+        assert featured(world, shoes) == shoes[1:]
+
+
+async def test_a_moment_that_was_agreed_in_a_pause_is_done_after_it(tmp_path: Path) -> None:
+    async with World(tmp_path / "e.db", THREE_A_DAY.replace("while:", "as_soon_as:"), only=(WEB,)) as world:
+        shoes = stock(world, 4)
+        await world.settle()
+        await sell(world, shoes)
+        await pause(world)
+        await say(world, await the_question(world), is_yes=True)
+        await restock(world, shoes[3:])
+        assert featured(world, shoes) == shoes
+        await resume(world)
+        assert featured(world, shoes) == shoes[3:]
+
+
+async def test_a_paused_rule_that_is_edited_asks_anew_when_it_is_resumed(tmp_path: Path) -> None:
+    async with World(tmp_path / "e.db", THREE_A_DAY, only=(WEB,)) as world:
+        shoes = stock(world, 4)
+        await world.settle()
+        await sell(world, shoes)
+        await pause(world)
+        await say(world, await the_question(world), is_yes=True)
+        await world.adopt(TWO_A_DAY)
+        await world.settle()
+        assert featured(world, shoes) == shoes
+        assert await held(world) == []
+        await resume(world)
+        assert featured(world, shoes) == shoes
+        assert (await the_question(world)).reason.endswith("its limit is 2 a day")
+
+
+async def test_a_yes_counts_on_when_its_rule_only_gets_another_name(tmp_path: Path) -> None:
+    async with World(tmp_path / "e.db", THREE_A_DAY, only=(WEB,)) as world:
+        shoes = stock(world, 4)
+        await world.settle()
+        await sell(world, shoes)
+        await answer_at_once(world, await the_question(world))
+        renamed = THREE_A_DAY.replace("sold-out-leaves:", "gone-leaves:").replace(
+            "    stores", "    formerly: sold-out-leaves\n    stores"
+        )
+        await world.adopt(renamed)
+        await world.settle()
+        assert featured(world, shoes) == []
+        assert await asked(world) == []
+
+
+async def test_new_rules_that_want_too_much_of_what_was_asked_do_none_of_it(tmp_path: Path) -> None:
+    async with World(tmp_path / "e.db", sold_out_leaves("ask_first: over 0 products"), only=(WEB,)) as world:
+        shoes = stock(world, 260)
+        await world.settle()
+        await sell(world, shoes)
+        await the_question(world)
+        await world.adopt(sold_out_leaves("limits: {per_day: 250 products}"))
+        await world.settle()
+        assert featured(world, shoes) == shoes  # more than a page of them, and still nothing was called
+        assert (
+            await the_question(world)
+        ).reason == "it wants to take 260 products within a day; its limit is 250 a day"
