@@ -83,7 +83,8 @@ def watch_routes(
         }
         reason = _why_not_ready(state, rules, now(), set(waiting))
         body: dict[str, object] = {"ready": not reason, "stores": waiting} | ({"reason": reason} if reason else {})
-        held_up = {alias: dict(lane.waiting_rules) for alias, lane in lanes.items() if lane.waiting_rules}
+        unnamed = ((alias, lane.names.waiting_rules) for alias, lane in lanes.items())
+        held_up = {alias: dict(waiting_rules) for alias, waiting_rules in unnamed if waiting_rules}
         body |= {"waiting_rules": held_up} if held_up else {}
         body |= {"refused_rules": rules.refused} if rules.refused else {}
         body |= {"questions": sum(state.questions.values())} if state.questions else {}

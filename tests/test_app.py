@@ -286,7 +286,7 @@ async def test_rules_that_cannot_be_stored_are_refused_with_a_sentence(place: Pa
 async def test_rules_that_wait_for_a_name_are_shown(place: Path, clock: ManualClock) -> None:
     made = engine(place, clock)
     async with running(made) as client:
-        made.lanes[WEB].waiting_rules = {RuleCode("sold-out"): 'no category "Featurd"'}
+        made.lanes[WEB].names.waiting_rules = {RuleCode("sold-out"): 'no category "Featurd"'}
         ready = (await client.get("/readyz")).json()
         assert ready["waiting_rules"] == {"web": {"sold-out": 'no category "Featurd"'}}
 

@@ -148,7 +148,14 @@ def schedule_looks(
 
     A turn clears the looks that it took before it schedules new ones: the other way round they would be cleared too.
     """
-    rows = [_look_columns(store, ref, due_at, reason) for ref in dict.fromkeys(refs)]
+    schedule_each(connection, store, [(ref, due_at, reason) for ref in dict.fromkeys(refs)])
+
+
+def schedule_each(
+    connection: sa.Connection, store: StoreAlias, wanted: Iterable[tuple[SubjectRef, datetime, str]]
+) -> None:
+    """`schedule_looks` for subjects that are each to be looked at by a time of their own, for a reason of its own."""
+    rows = [_look_columns(store, ref, due_at, reason) for ref, due_at, reason in wanted]
     if rows:
         connection.execute(_keeping_the_earlier(connection.dialect.name), rows)
 

@@ -14,14 +14,12 @@ from sqlalchemy.engine import Connection
 
 from rules_engine.core.action import Aspect
 from rules_engine.core.delivery import StoreAlias
-from rules_engine.core.directory import Directory
 from rules_engine.core.errors import AuthenticationError, CallError, LaneLostError
-from rules_engine.core.judge import unknown_name
-from rules_engine.core.rule import RuleCode
+from rules_engine.core.retry import PARKED_PROBES_AFTER
 from rules_engine.core.store import Store
 from rules_engine.core.subject import ALL, SubjectKind, category
 from rules_engine.core.sweep import Sweep, SweepKind, SweepState
-from rules_engine.database.catalogue import known_subjects, load_directory, products_of_slot
+from rules_engine.database.catalogue import known_subjects, products_of_slot
 from rules_engine.database.engine import Database
 from rules_engine.database.inbox import claim_pending, mark_planned, set_aside
 from rules_engine.database.lanes import (
@@ -33,6 +31,7 @@ from rules_engine.database.lanes import (
     next_wake,
     postpone_look,
     save_lane,
+    schedule_each,
     schedule_looks,
 )
 from rules_engine.database.ledger import save_cases
@@ -48,6 +47,7 @@ from .asking import conclude_gathering
 from .calls import LONGEST_WAIT, Calls, Health, NotNowError, Send
 from .due import open_since
 from .gate import keep
+from .names import Names
 from .page import Page, take_page
 from .plan import Plan, Planner
 from .read import read_subjects
@@ -60,8 +60,6 @@ log = structlog.stdlib.get_logger(__name__)
 
 BUDGET = timedelta(seconds=5)
 """A turn ends after this, so that a lane never keeps others from it for long."""
-LIST_EVERY = timedelta(hours=1)
-"""How often the store's categories are listed afresh; their webhooks keep the list current in between."""
 SET_ASIDE_FOR = timedelta(hours=1)
 """When a subject that spoiled its own turn is looked at again."""
 
@@ -70,8 +68,8 @@ SET_ASIDE_FOR = timedelta(hours=1)
 class Lane:
     """One store's lane. `run` never raises for what a shop or a rule does; it says when to be woken.
 
-    `lag` is how long the shop may show an old value after it said done. `waiting_rules` are those that name something
-    which this store does not have, with the reason. With `sweeps` it asks for sweeps of the catalogue by itself, as
+    `lag` is how long the shop may show an old value after it said done. `names` says what names mean in the store, and
+    which rules wait for one. With `sweeps` it asks for sweeps of the catalogue by itself, as
     they become due; those that others ask for it does in any case.
     """
 
@@ -87,27 +85,26 @@ class Lane:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     chance: Callable[[], float] = random.random
     sweeps: bool = False
-    waiting_rules: dict[RuleCode, str] = field(default_factory=dict, init=False)
-    _directory: Directory | None = field(default=None, init=False)
-    _listed_at: datetime | None = field(default=None, init=False)
-    _checked: int | None = field(default=None, init=False)
+    names: Names = field(init=False)
     _epoch: int | None = field(default=None, init=False)
     _timetable: Timetable = field(init=False)
     _had_turn: bool = field(default=False, init=False)
     _dry: dict[int, set[str]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
+        self.names = Names(self.store, self.vendor.CAPABILITIES)
         self._timetable = Timetable(self._alias, self.vendor.CAPABILITIES, self.store.zone, is_on=self.sweeps)
 
     async def run(self, tenure: Tenure) -> Rest:
         """Work until nothing is due or the budget is spent. Raises `LaneLostError` when the lane is somebody else's."""
         if tenure.epoch != self._epoch:
             # Somebody else may have had the lane in between: nothing that this process remembers counts.
-            self._directory, self._listed_at, self._epoch = None, None, tenure.epoch
+            self._epoch = tenure.epoch
+            self.names.forget()
             self._timetable.forget()
             self._dry.clear()
         if self.store.missing:
-            return Rest()
+            return Rest(self.now() + PARKED_PROBES_AFTER, is_blocked=True)  # as a store that the shop refuses
         started = self.now()
         row = await self.database.read(partial(load_lane, store=self.store.alias))
         health = Health.from_row(row, self.vendor.CAPABILITIES, now=started)
@@ -169,9 +166,9 @@ class Lane:
     async def _go_on(self, tenure: Tenure, calls: Calls, in_force: InForce, until: datetime) -> Rest | None:
         """Do what is next, a turn or a page of a sweep. Gives the rest that the lane is to take then, if any."""
         await self._timetable.ask(self.database, partial(self._check_owner, tenure), now=self.now())
-        if self._directory is None or self._is_list_old():
+        if self.names.is_list_due(self.now()):
             await self._list_categories(tenure, calls, in_force)
-        elif self._checked != in_force.activation:
+        elif not self.names.is_checked(in_force.activation):
             self._check_names(in_force)
         page, sweep = await self.database.read(self._take)
         pause = pause_before(sweep, calls, self.vendor.CAPABILITIES, is_alone=page.is_empty)
@@ -246,8 +243,7 @@ class Lane:
     ) -> datetime | None:
         """One page of a sweep: read, decide, commit with how far it came, act."""
         is_begun = sweep.state is SweepState.RUNNING or sweep.is_dry
-        is_listed = self._listed_at is not None and self._listed_at >= sweep.requested_at
-        if sweep.kind.is_complete and not is_begun and not is_listed:
+        if sweep.kind.is_complete and not is_begun and not self.names.is_listed_since(sweep.requested_at):
             await self._list_categories(tenure, calls, in_force)
         planner = self._planner(in_force, calls)
         planner.is_learning = sweep.kind is SweepKind.LEARNING
@@ -259,6 +255,7 @@ class Lane:
         await self._commit(tenure, in_force, Page((), (), step.at), step.plan, step)
         if step.is_last:
             self._timetable.forget()
+            planner.gathering = None  # what is found from now on, nobody would conclude
             ended = step.sweep
             log.info("a sweep has ended", store=self._alias, kind=ended.kind, seen=ended.seen, found=dict(ended.found))
         if sweep.kind is SweepKind.RULES:
@@ -272,7 +269,7 @@ class Lane:
             database=self.database,
             read=partial(read_subjects, self.vendor, calls),
             rules=in_force.rules_for(self._alias),
-            directory=self._directory or Directory(names=self.store.settings.names),
+            directory=self.names.directory,
             now=self.now,
             lag=self.lag,
             is_stopped=in_force.is_stopped(self._alias),
@@ -290,7 +287,7 @@ class Lane:
             vendor=self.vendor,
             database=self.database,
             calls=calls,
-            directory=self._directory or Directory(names=self.store.settings.names),
+            directory=self.names.directory,
             fence=partial(self._fence, tenure, in_force),
             now=self.now,
             new_id=self.new_id,
@@ -312,7 +309,7 @@ class Lane:
         await self.database.write(partial(self._write, tenure, in_force, page, plan, step=step))
         self.metrics.turns.labels(store=self._alias).inc()
         if plan.changed_categories:
-            self._directory = await self.database.read(self._load_directory)
+            await self.database.read(self.names.load)
             self._check_names(in_force)
         for trace in plan.traces:
             log.info(
@@ -335,61 +332,41 @@ class Lane:
         add_traces(connection, self._alias, in_force.rulebook.hash, plan.traces)
         add_notices(connection, self._alias, plan.notices, now=now)
         clear_looks(connection, self._alias, [look.ref for look in page.looks], not_after=page.taken_at)
-        for _, after in plan.cases:
-            due_at = open_since(after, now=now, top=self.vendor.CAPABILITIES.promotes_to)
-            if due_at is not None:
-                schedule_looks(connection, self._alias, [after.ref], due_at=due_at, reason="an open action")
-        for ref, look in plan.looks.items():
-            schedule_looks(connection, self._alias, [ref], due_at=look.due_at, reason=look.reason)
+        top = self.vendor.CAPABILITIES.promotes_to
+        due = ((after.ref, open_since(after, now=now, top=top)) for _, after in plan.cases)
+        looks = [(ref, at, "an open action") for ref, at in due if at is not None]
+        looks += [(ref, look.due_at, look.reason) for ref, look in plan.looks.items()]
+        schedule_each(connection, self._alias, looks)
         for ref, reason in plan.failed.items():
             postpone_look(connection, self._alias, ref, due_at=now + SET_ASIDE_FOR, reason=reason)
         for ref in plan.gone_categories:
             touched = products_of_slot(connection, self._alias, Aspect.MEMBERSHIP, ref.id)
             look_now(connection, self._alias, touched, now=now, reason=f"{ref} no longer exists")
-        if plan.changed_categories and self._is_name_found(in_force, self._load_directory(connection)):
+        rules = in_force.rulebook.for_store(self._alias)
+        if plan.changed_categories and self.names.is_found(connection, rules):
             known = [ref for ref in known_subjects(connection, self._alias) if ref.kind is SubjectKind.PRODUCT]
             schedule_looks(connection, self._alias, known, due_at=now, reason="a rule waited for a name, now known")
         if step is not None:
             step.keep(connection)
+            check_activation(connection, in_force.activation)  # newer rules count on a sweep that has not ended
         keep(connection, plan.judged, plan.cases, now=now)
         if step is not None and step.is_last:
             conclude_gathering(connection, self._alias, step.sweep.id, in_force.rules_for(self._alias), now=now)
 
-    def _is_name_found(self, in_force: InForce, new: Directory) -> bool:
-        """Whether a rule that had to wait for a category now names one: what it left undone is to be done."""
-        old = self._directory or Directory(names=self.store.settings.names)
-        rules = in_force.rulebook.for_store(self._alias)
-        return any(unknown_name(rule, old) and not unknown_name(rule, new) for rule in rules)
-
     # ------------------------------------------------------------------------------------ categories
-
-    def _is_list_old(self) -> bool:
-        can = self.vendor.CAPABILITIES.can_read_categories
-        return can and (self._listed_at is None or self.now() - self._listed_at > LIST_EVERY)
-
-    def _load_directory(self, connection: Connection) -> Directory:
-        return load_directory(connection, self.store, self.vendor.CAPABILITIES)
 
     async def _list_categories(self, tenure: Tenure, calls: Calls, in_force: InForce) -> None:
         """List the store's categories: names need them, rules about them are judged, and what is gone is found."""
-        self._directory = await self.database.read(self._load_directory)
+        await self.database.read(self.names.load)
         if self.vendor.CAPABILITIES.can_read_categories:
             started = self.now()
             planner = self._planner(in_force, calls)
             planner.is_learning = self._timetable.is_learning
             plan = await planner.plan_categories()
             await self._commit(tenure, in_force, Page((), (), started), plan)
-            self._directory = await self.database.read(self._load_directory)
-            self._listed_at = started
+            await self.database.read(self.names.load)
+            self.names.listed_at = started
         self._check_names(in_force)
 
     def _check_names(self, in_force: InForce) -> None:
-        """Find the rules that name a category or brand which means nothing here: they wait, and it is said."""
-        self._checked = in_force.activation
-        before, self.waiting_rules = self.waiting_rules, {}
-        for rule in in_force.rulebook.for_store(self._alias):
-            reason = unknown_name(rule, self._directory or Directory(names=self.store.settings.names))
-            if reason:
-                self.waiting_rules[rule.code] = reason
-                if before.get(rule.code) != reason:
-                    log.warning("a rule waits", store=self._alias, rule=rule.code, reason=reason)
+        self.names.check(in_force.rulebook.for_store(self._alias), in_force.activation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,16 @@ from gate_world import asked, featured, held, said, say, sell, sold_out_leaves, 
 from sweep_world import asked as ask_sweep
 from sweep_world import known, swept
 
-from rules_engine.core.action import Request
+from rules_engine.core.action import Interpretation, Request, Response
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.question import QuestionKind, QuestionState
+from rules_engine.core.subject import Snapshot, product
+from rules_engine.core.sweep import SweepKind
 from rules_engine.database.tables import actions
 from rules_engine.sandbox.ecwid_catalogue import FEATURED
 from rules_engine.sandbox.zid_catalogue import GIFTS
+from rules_engine.vendors import VENDORS
+from rules_engine.vendors.ecwid import Ecwid
 
 pytestmark = pytest.mark.anyio
 
@@ -228,3 +233,35 @@ async def test_a_kill_anywhere_admits_nothing_twice_and_loses_nothing(tmp_path: 
             assert featured(world, shoes) == []
             keys = [row["key"] for row in await world.every(actions)]
             assert len(keys) == len(set(keys)) == len(shoes)
+
+
+class AnswersShowProducts(Ecwid):
+    """Ecwid, if its answers to writes showed products, as those of a shop that cannot be listed do."""
+
+    def interpret(self, request: Request, response: Response) -> Interpretation:
+        known = super().interpret(request, response)
+        fields = {"name": "Another", "stock": 0, "category_ids": [str(FEATURED)], "categories": ["Featured"]}
+        return replace(known, sightings=(Snapshot(product(SHOWN), fields),))
+
+
+SHOWN = "990001"
+
+
+async def test_what_an_answer_shows_after_the_last_page_of_a_sweep_is_judged_like_any_other(tmp_path: Path) -> None:
+    rules = (
+        THREE_A_DAY
+        + """
+  cheap-is-hidden:
+    stores: [web]
+    while: {product.price: {at_most: 1}}
+    do: [hide]
+"""
+    )
+    async with World(tmp_path / "e.db", rules, only=(WEB,), vendors={**VENDORS, "ecwid": AnswersShowProducts}) as world:
+        shoes = stock(world, 2)
+        await learned(world)
+        world.web.edit_product(shoes[0], price=0.5)
+        world.web.deliveries.clear()
+        await swept(world, WEB, SweepKind.CHANGES)
+        assert SHOWN in [row["product"] for row in await world.every(actions)]
+        assert await asked(world) == []  # no question that waits for the end of a sweep which has ended

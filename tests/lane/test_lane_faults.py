@@ -292,10 +292,10 @@ async def test_a_shop_that_refuses_to_list_its_categories_is_asked_again_and_it_
         [look] = await world.every(looks)
         assert (look["kind"], look["id"], look["failures"]) == ("category", ALL, 1)
         assert "400" in look["reason"]
-        assert "sold-out-leaves-featured" in world.lanes[WEB].waiting_rules
+        assert "sold-out-leaves-featured" in world.lanes[WEB].names.waiting_rules
         await world.settle(within=timedelta(hours=2))
         assert await world.every(looks) == []
-        assert world.lanes[WEB].waiting_rules == {}
+        assert world.lanes[WEB].names.waiting_rules == {}
 
 
 @pytest.mark.parametrize("restarts", [False, True])

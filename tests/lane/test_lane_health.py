@@ -41,6 +41,20 @@ async def park(world: World, alias: StoreAlias, *, times: int = 1000) -> None:
 # Parked.
 
 
+async def test_a_store_without_its_secrets_is_left_alone_as_a_parked_one_is(tmp_path: Path) -> None:
+    async with World(tmp_path / "engine.db", only=(WEB,)) as world:
+        lane = world.lanes[WEB]
+        lane.store = replace(lane.store, missing=("WEB_TOKEN",))
+        world.web.sell_out(RUNNER)
+        await world.deliver()
+        rest = await world.run(WEB)
+        assert (rest.until, rest.is_blocked) == (world.clock() + PARKED_PROBES_AFTER, True)
+        assert world.web.calls == []
+        lane.store = replace(lane.store, missing=())
+        await world.settle()
+        assert await world.deliveries(DeliveryState.PENDING) == []
+
+
 async def test_a_parked_store_is_probed_every_quarter_of_an_hour_and_nothing_is_dropped(tmp_path: Path) -> None:
     async with World(tmp_path / "engine.db", only=(WEB,)) as world:
         await park(world, WEB)

@@ -93,7 +93,7 @@ async def test_webhooks_go_first(tmp_path: Path) -> None:
         world.after_call = note
         for _ in range(3):
             await world.deliver()
-            world.lanes[WEB]._listed_at = world.clock() + timedelta(hours=1)
+            world.lanes[WEB].names.listed_at = world.clock() + timedelta(hours=1)
             await world.run(WEB)
         assert (await find(world, id_)).state is SweepState.DONE
         del world.after_call
