@@ -51,6 +51,18 @@ def request_sweep(
     return int(made[0]) if made is not None else 0
 
 
+def request_for_new_rules(connection: sa.Connection, store: StoreAlias, *, now: datetime, reason: str) -> int:
+    """Ask, once newer rules are in force, for the sweep that decides what is known by them; its id.
+
+    One that runs begins again by itself when its rules are no longer in force, so that it is the one that is meant.
+    """
+    kind, running = SweepKind.RULES, SweepState.RUNNING.value
+    query = sa.select(sweeps.c.id).where(sweeps.c.store == store, sweeps.c.kind == kind.value)
+    # Locked, so that it does not end by the older rules meanwhile.
+    begun = connection.execute(query.where(sweeps.c.state == running).with_for_update()).scalars().first()
+    return int(begun) if begun is not None else request_sweep(connection, store, kind, now=now, reason=reason)
+
+
 def find_sweep(connection: sa.Connection, id_: int) -> Sweep | None:
     """The sweep with this id."""
     row = connection.execute(sa.select(sweeps).where(sweeps.c.id == id_)).one_or_none()

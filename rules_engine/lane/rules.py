@@ -13,12 +13,11 @@ from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.errors import RulebookError
 from rules_engine.core.pause import Pause, as_paused
 from rules_engine.core.rule import Rule, Rulebook, RuleCode
-from rules_engine.core.sweep import SweepKind
 from rules_engine.database.ledger import TAKES_REMEMBERED
 from rules_engine.database.pauses import add_pause, end_pauses, open_pauses
 from rules_engine.database.renames import rename_rule
 from rules_engine.database.rulebooks import Activation, activate, active, store_rulebook
-from rules_engine.database.sweeps import request_sweep
+from rules_engine.database.sweeps import request_for_new_rules
 from rules_engine.database.vanished import Vanished, forget_admissions, review_questions, stray_holds
 from rules_engine.database.walks import is_anything_known
 
@@ -152,7 +151,7 @@ def put_in_force(
     if is_new:
         forget_admissions(connection)
     for store in swept:
-        request_sweep(connection, store, SweepKind.RULES, now=now, reason="new rules")
+        request_for_new_rules(connection, store, now=now, reason="new rules")
     strays = stray_holds(connection, stores)
     return Activated(is_new=is_new, before=before, moved=moved, vanished=tuple(gone), strays=strays)
 
@@ -191,7 +190,7 @@ def resume_in_force(
         _activate_anew(connection, now=now, reason=reason)
         for alias in stores:
             if store in {"", alias}:
-                request_sweep(connection, alias, SweepKind.RULES, now=now, reason=reason)
+                request_for_new_rules(connection, alias, now=now, reason=reason)
     return count
 
 
