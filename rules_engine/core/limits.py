@@ -21,8 +21,22 @@ KINDS: Mapping[Step, QuestionKind] = {
 UNFINISHED = frozenset({ActionState.PENDING, ActionState.HELD, ActionState.WAITING, ActionState.SENT})
 """States in which an action that was admitted may still be sent, or has just been."""
 
-Counted = Mapping[timedelta, frozenset[ProductId]]
-"""The products that count already, by the span back to which it was counted."""
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """How many products count already against a limit, and which are `among` them of those that are in question."""
+
+    products: int = 0
+    among: frozenset[ProductId] = frozenset()
+
+    @classmethod
+    def of(cls, products: frozenset[ProductId]) -> Used:
+        """These very products count."""
+        return cls(len(products), products)
+
+
+Counted = Mapping[timedelta, Used]
+"""What counts already, by the span back to which it was counted."""
 
 _WORDS = {HOUR: "hour", DAY: "day"}
 
@@ -85,13 +99,13 @@ def counts(action: PlannedAction, *, since: datetime) -> bool:
 def breach(found: Iterable[Ceiling], kind: QuestionKind, wanted: frozenset[ProductId], counted: Counted) -> str:
     """Why a rule that wants to act on these products has to ask, with the figures, or nothing where it need not.
 
-    A product that counts already needs no more room.
+    A product that counts already needs no more room. `counted` says of all the wanted ones whether they do.
     """
     for ceiling in found:
-        before = counted.get(ceiling.per, frozenset())
-        new = wanted - before
-        if new and (ceiling.amount is None or len(before) + len(new) > ceiling.amount):
-            return f"{_wish(kind, len(new), len(before), ceiling)}; {ceiling.said}"
+        before = counted.get(ceiling.per, Used())
+        new = wanted - before.among
+        if new and (ceiling.amount is None or before.products + len(new) > ceiling.amount):
+            return f"{_wish(kind, len(new), before.products, ceiling)}; {ceiling.said}"
     return ""
 
 

@@ -112,7 +112,8 @@ def _move_episodes(connection: sa.Connection, former: RuleCode, code: RuleCode) 
 def _move_actions(connection: sa.Connection, former: RuleCode, code: RuleCode, *, since: datetime) -> None:
     named = sa.cast(actions.c.rules, sa.Text).contains(json.dumps(former), autoescape=True)
     matters = actions.c.state.in_((*OPEN_ACTIONS, ActionState.DEAD.value))
-    is_recent = sa.or_(actions.c.created_at > since, actions.c.done_at > since)
+    # One that was opened again is older than its last call, which still counts against the limits of the rule.
+    is_recent = sa.or_(*(actions.c[name] > since for name in ("created_at", "called_at", "done_at")))
     query = sa.select(actions.c.seq, actions.c.rules).where(named, sa.or_(matters, is_recent))
     for seq, rules in connection.execute(query).all():
         renamed = list(dict.fromkeys(code if rule == former else rule for rule in rules))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -13,13 +13,13 @@ from rules_engine.core.limits import Ceiling, Counted, breach, ceilings
 from rules_engine.core.plan import Notice
 from rules_engine.core.question import ANSWER_WITHIN, Question, QuestionKind, QuestionState
 from rules_engine.core.rule import Rule
-from rules_engine.core.subject import SubjectRef, product
+from rules_engine.core.subject import ProductId, SubjectRef, product
 from rules_engine.core.sweep import SweepState
 from rules_engine.database.lanes import look_now, schedule_looks
 from rules_engine.database.notices import add_notices
 from rules_engine.database.questions import load_questions, save_questions
 from rules_engine.database.sweeps import find_sweep
-from rules_engine.database.usage import catalogue_size, counted_products, held_for, mark_held
+from rules_engine.database.usage import catalogue_size, held_for, mark_held, used_by
 
 WITHIN = "within its limits"
 """What is said of a question that turned out to be needless once the whole catalogue was planned."""
@@ -35,10 +35,11 @@ def counted_for(
     limits: Iterable[Ceiling],
     *,
     at: datetime,
+    among: Collection[ProductId],
 ) -> Counted:
-    """The products that count against these limits of a rule now."""
+    """How many products count against these limits of a rule now, and which of those that are in question."""
     spans = {limit.per for limit in limits}
-    return {span: counted_products(connection, store, rule.code, kind, since=at - span) for span in spans}
+    return {span: used_by(connection, store, rule.code, kind, since=at - span, among=among) for span in spans}
 
 
 def notices_of(question: Question, rule: Rule, ref: SubjectRef, *, at: datetime) -> list[Notice]:
@@ -77,7 +78,7 @@ def _concluded(connection: Connection, question: Question, rule: Rule | None, *,
     is_counted = sweep is not None and sweep.kind.is_complete and sweep.state is not SweepState.STOPPED
     size = sweep.seen if sweep is not None and is_counted else catalogue_size(connection, question.store)
     limits = ceilings(rule.guards, question.kind, catalogue=size)
-    counted = counted_for(connection, question.store, rule, question.kind, limits, at=now)
+    counted = counted_for(connection, question.store, rule, question.kind, limits, at=now, among=products)
     reason = breach(limits, question.kind, products, counted)
     if not reason:
         mark_held(connection, question.id, reason="", admitted_at=now)

@@ -11,13 +11,10 @@ from rules_engine.core.action import ActionKey, ActionKind
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.directory import Directory, Unresolved
 from rules_engine.core.plan import ActionState, Case, PlannedAction, Step
-from rules_engine.core.question import QuestionState
 from rules_engine.core.rule import Rule
 from rules_engine.core.subject import ProductId, SubjectKind, SubjectRef, product
-from rules_engine.database.catalogue import actions_of_target
 from rules_engine.database.engine import Database
-from rules_engine.database.questions import find_questions
-from rules_engine.database.usage import held_removes
+from rules_engine.database.usage import held_removes, leaving_products
 
 from .members import Change, Members
 from .page import LaterLook
@@ -82,14 +79,16 @@ class Floors:
     ) -> dict[ActionKey, str]:
         name = next(iter(self.directory.category_names(id_)), id_)
         members = (await self.members.count([id_])).get(id_)
-        others = await self._waiting(rule, id_, cases, at=at)
+        room = 0
+        if members is not None:
+            away = await self._leaving(id_, {each.key for each in wanted}, cases)
+            room = max(0, len(members) - len(members & away) - fewest)
+        others = await self._waiting(rule, id_, cases, at=at, limit=room + 1)
         in_turn = sorted([*wanted, *others], key=lambda each: (each.created_at, each.slot.product))
         if members is None:
             reason = f"nobody can tell how many products are in {name} now; waits until somebody can"
             self._look(in_turn[:1], at + AGAIN_AFTER, reason)
             return {each.key: reason for each in wanted}
-        away = await self._leaving(id_, {each.key for each in wanted}, cases)
-        room = max(0, len(members) - len(members & away) - fewest)
         let_go = {each.key for each in in_turn[:room]}
         self._look((each for each in others if each.key in let_go), at, f"{name} has enough products again")
         self._look(in_turn[room : room + 1], at + AGAIN_AFTER, f"{name} may have enough products again")
@@ -97,28 +96,24 @@ class Floors:
         return {each.key: f"{reason}; waits until there are more" for each in wanted if each.key not in let_go}
 
     async def _waiting(
-        self, rule: Rule, id_: str, cases: Mapping[SubjectRef, Case], *, at: datetime
+        self, rule: Rule, id_: str, cases: Mapping[SubjectRef, Case], *, at: datetime, limit: int
     ) -> list[PlannedAction]:
-        """What waits for room in the category and is not in this turn: not what waits for an answer, or its hours."""
-        held = await self.database.read(partial(held_removes, store=self.store, rule=rule.code, category=id_))
-        others = [each for each in held if product(each.slot.product) not in cases]
-        asked = {each.question for each in others if each.question is not None}
-        questions = await self.database.read(partial(find_questions, ids=asked)) if asked else {}
-        answered = {each.id for each in questions.values() if each.state is QuestionState.YES}
-        is_due = [each for each in others if each.due_at is None or each.due_at <= at]
-        return [each for each in is_due if each.question is None or each.question in answered]
+        """Those that wait longest for room in the category and are not in this turn: as many as the `limit`."""
+        of_rule = partial(held_removes, store=self.store, rule=rule.code, category=id_, due_by=at)
+        held = await self.database.read(partial(of_rule, limit=limit + len(cases)))
+        return [each for each in held if product(each.slot.product) not in cases][:limit]
 
     async def _leaving(
         self, id_: str, wanted: set[ActionKey], cases: Mapping[SubjectRef, Case]
     ) -> frozenset[ProductId]:
         """The products that are on their way out of the category already."""
-        known = await self.database.read(partial(actions_of_target, store=self.store, target=id_))
-        elsewhere = [each for each in known if product(each.slot.product) not in cases]
-        here = [each for case in cases.values() for each in case.actions.values()]
         guarded = {rule.code for rule in self.rules if rule.guards.is_judged}
-        return frozenset(
+        of_category = partial(leaving_products, store=self.store, category=id_, guarded=guarded)
+        elsewhere = {id_ for id_ in await self.database.read(of_category) if product(id_) not in cases}
+        here = [each for case in cases.values() for each in case.actions.values()]
+        return frozenset(elsewhere) | frozenset(
             each.slot.product
-            for each in (*elsewhere, *here)
+            for each in here
             if _takes_out_of(each, id_)
             and each.key not in wanted
             and each.state in _LEAVING
@@ -135,7 +130,7 @@ class Floors:
             is_left = any(_waits_no_more(before, after, rule, id_) for before, after in pairs)
             if not came and not is_left:
                 continue
-            waiting = await self._waiting(rule, id_, cases, at=at)
+            waiting = await self._waiting(rule, id_, cases, at=at, limit=came + 1)
             self._look(waiting[:came], at, f"the products of category {id_} changed")
             self._look(waiting[came : came + 1], at + AGAIN_AFTER, f"category {id_} may have enough products again")
 

@@ -170,10 +170,11 @@ class Gate:
         self, rule: Rule, kind: QuestionKind, agreed: list[_Wish], admitted: list[_Wish], new: list[_Wish]
     ) -> None:
         limits = await self._ceilings(rule, kind)
-        counted = await self._counted(rule, kind, limits) if limits and (new or admitted) else {}
+        counted = await self._counted(rule, kind, limits, [*new, *admitted]) if limits and (new or admitted) else {}
         # What was let through long ago and comes to be called again only now needs room like anything else.
-        stale = [w for w in admitted if any(self._product(w) not in counted.get(each.per, ()) for each in limits)]
-        admitted, new = [wish for wish in admitted if wish not in stale], [*new, *stale]
+        kept = [w for w in admitted if all(self._product(w) in counted[each.per].among for each in limits)]
+        fresh = {wish.key for wish in kept}
+        admitted, new = kept, [*new, *(wish for wish in admitted if wish.key not in fresh)]
         waiting = self._waiting.get((rule.code, kind)) if limits else None
         if limits and new and waiting is None and self.gathering is not None:
             waiting = self._ask(rule, kind, reason=GATHERS, state=QuestionState.GATHERING)
@@ -201,9 +202,12 @@ class Gate:
             size = await self.database.read(partial(catalogue_size, store=self.store))
         return ceilings(rule.guards, kind, catalogue=size)
 
-    async def _counted(self, rule: Rule, kind: QuestionKind, limits: Iterable[Ceiling]) -> Counted:
+    async def _counted(
+        self, rule: Rule, kind: QuestionKind, limits: Iterable[Ceiling], wishes: Iterable[_Wish]
+    ) -> Counted:
+        among = frozenset(self._product(wish) for wish in wishes)
         read = partial(counted_for, store=self.store, rule=rule, kind=kind, limits=tuple(limits), at=self.at)
-        return await self.database.read(read)
+        return await self.database.read(partial(read, among=among))
 
     async def _beyond(self, rule: Rule, wishes: Sequence[_Wish]) -> Collection[ActionKey]:
         """Hold back what would leave a category too empty, and say which actions that are."""

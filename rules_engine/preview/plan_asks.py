@@ -13,7 +13,7 @@ from rules_engine.core.action import ActionKind
 from rules_engine.core.changes import Changes, fingerprint
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.directory import Directory, Unresolved
-from rules_engine.core.limits import KINDS, Ceiling, breach, ceilings
+from rules_engine.core.limits import KINDS, Ceiling, Used, breach, ceilings
 from rules_engine.core.pause import Pause
 from rules_engine.core.plan import ActionState, PlannedAction
 from rules_engine.core.question import Question, QuestionId, QuestionKind
@@ -75,7 +75,7 @@ class Wishes:
             wanted = frozenset(self._wanted.get((rule.code, kind), ()))
             if wanted and limits:
                 codes = (rule.code, *former)
-                counted = {each.per: self._counted(connection, store, codes, kind, each) for each in limits}
+                counted = {each.per: Used.of(self._counted(connection, store, codes, kind, each)) for each in limits}
                 found.append(breach(limits, kind, wanted, counted))
         return [f"would ask first: {said}" for said in found if said]
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules_engine.core.action import ActionKey, ActionKind, Aspect, SlotRef
-from rules_engine.core.limits import KINDS, breach, ceilings, counts, needs_catalogue
+from rules_engine.core.limits import KINDS, Used, breach, ceilings, counts, needs_catalogue
 from rules_engine.core.plan import ActionState, PlannedAction, Step
 from rules_engine.core.question import QuestionKind
 from rules_engine.core.rule import DAY, HOUR, Guards, Limit, RuleCode
@@ -37,7 +37,7 @@ def reason(
     kind: QuestionKind = TAKE,
     catalogue: int | None = None,
 ) -> str:
-    return breach(ceilings(guards, kind, catalogue=catalogue), kind, wanted, {HOUR: hour, DAY: day})
+    return breach(ceilings(guards, kind, catalogue=catalogue), kind, wanted, {HOUR: Used.of(hour), DAY: Used.of(day)})
 
 
 def action(state: ActionState, *, called: timedelta | None = None, is_admitted: bool = True) -> PlannedAction:
@@ -181,7 +181,7 @@ def test_no_window_ever_exceeds_its_limit(happens: list[tuple[str, object]], an_
     for what, how in happens:
         if what == "want" and isinstance(how, set):
             wanted = ids(*how)
-            counted = {span: _counted(outbox, now - span) for span in (HOUR, DAY)}
+            counted = {span: Used.of(_counted(outbox, now - span)) for span in (HOUR, DAY)}
             if not breach(limits, TAKE, wanted, counted):
                 outbox += [_admitted(product_id, now) for product_id in sorted(wanted)]
         elif what == "pass" and isinstance(how, int):

@@ -54,12 +54,23 @@ def add_episode(connection: sa.Connection, rule: RuleCode, number: int, truth: s
 
 
 def add_action(
-    connection: sa.Connection, rules: list[RuleCode], state: ActionState = ActionState.PENDING, age: timedelta = DAY * 9
+    connection: sa.Connection,
+    rules: list[RuleCode],
+    state: ActionState = ActionState.PENDING,
+    age: timedelta = DAY * 9,
+    called_at: datetime | None = None,
 ) -> None:
     count = connection.execute(sa.select(sa.func.count()).select_from(actions)).scalar_one()
     row = {"key": f"k{count}", "store": "web", "kind": "remove", "product": "1", "aspect": "membership"}
     row |= {"slot_target": "7", "target": "7", "step": "take", "about_kind": "product", "about_id": "1"}
-    more = {"wish": False, "rules": rules, "state": state.value, "created_at": NOW - age, "caused_by": []}
+    more = {
+        "wish": False,
+        "rules": rules,
+        "state": state.value,
+        "created_at": NOW - age,
+        "caused_by": [],
+        "called_at": called_at,
+    }
     connection.execute(sa.insert(actions).values(row | more))
 
 
@@ -148,6 +159,7 @@ def test_actions_that_matter_still_are_the_new_rule_s(connection: sa.Connection)
     add_action(connection, [OLD], ActionState.CONFIRMED)
     add_action(connection, [OLD], ActionState.CONFIRMED, age=DAY / 2)
     add_action(connection, [RuleCode("older")])
+    add_action(connection, [OLD], ActionState.CANCELLED, called_at=NOW - DAY / 2)  # it counts against limits
     rename(connection)
     rules = list(connection.execute(sa.select(actions.c.rules).order_by(actions.c.seq)).scalars())
-    assert rules == [[NEW], [OTHER, NEW], [NEW], [OLD], [NEW], ["older"]]
+    assert rules == [[NEW], [OTHER, NEW], [NEW], [OLD], [NEW], ["older"], [NEW]]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rules_engine.core.action import ActionKey, ActionKind, Aspect, SlotRef
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.errors import LaneLostError
-from rules_engine.core.limits import KINDS, counts
+from rules_engine.core.limits import KINDS, Used, counts
 from rules_engine.core.plan import ActionState, Case, PlannedAction, Step
 from rules_engine.core.question import Question, QuestionId, QuestionKind, QuestionState
 from rules_engine.core.rule import RuleCode
@@ -24,13 +24,22 @@ from rules_engine.database.ledger import load_cases, save_case
 from rules_engine.database.outbox import retry_dead_letter
 from rules_engine.database.questions import confirm_states, save_questions
 from rules_engine.database.sweeps import find_sweep, request_sweep, save_sweep
-from rules_engine.database.usage import catalogue_size, counted_products, held_for, held_removes, mark_held
+from rules_engine.database.usage import (
+    catalogue_size,
+    counted_products,
+    held_for,
+    held_removes,
+    leaving_products,
+    mark_held,
+    used_by,
+)
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 WEB, KSA = StoreAlias("web"), StoreAlias("ksa")
 RULE, OTHER = RuleCode("leaves"), RuleCode("other")
 ASKED = QuestionId("asked")
+AGREED = QuestionId("agreed")
 BASE = PlannedAction(
     key=ActionKey("0"),
     kind=ActionKind.REMOVE_FROM_CATEGORY,
@@ -82,9 +91,12 @@ def test_the_database_counts_as_the_core_says(
         plan(connection, *planned)
         plan(connection, an_action(9, admitted_at=NOW), store=KSA)
         found = counted_products(connection, WEB, RULE, kind, since=since)
+        among = frozenset({ProductId("1"), ProductId("2"), ProductId("77")})
+        used = used_by(connection, WEB, RULE, kind, since=since, among=among)
         connection.rollback()
     of_rule = (each for each in planned if each.rules[0] == RULE and KINDS.get(each.step) is kind)
     assert found == {each.slot.product for each in of_rule if counts(each, since=since)}
+    assert used == Used(len(found), found & among)
 
 
 def test_an_action_that_is_opened_again_still_counts_for_its_last_call(connection: sa.Connection) -> None:
@@ -115,7 +127,37 @@ def test_what_waits_for_room_is_listed_by_how_long_it_waits(connection: sa.Conne
         an_action(5, state=ActionState.HELD, rules=(OTHER, RULE)),
         an_action(6, state=ActionState.HELD, target="c2"),
     )
-    assert [each.slot.product for each in held_removes(connection, WEB, RULE, "c1")] == ["3", "1", "2"]
+    found = held_removes(connection, WEB, RULE, "c1", due_by=NOW, limit=2)
+    assert [each.slot.product for each in found] == ["3", "1"]
+
+
+def test_what_waits_for_an_answer_or_for_its_hours_does_not_wait_for_room(connection: sa.Connection) -> None:
+    agreed = Question(AGREED, WEB, RULE, QuestionKind.TAKE, "", "", QuestionState.YES, asked_at=NOW)
+    save_questions(connection, [agreed, replace(agreed, id=ASKED, state=QuestionState.OPEN)])
+    plan(
+        connection,
+        an_action(1, state=ActionState.HELD, question=ASKED),
+        an_action(2, state=ActionState.HELD, question=AGREED),
+        an_action(3, state=ActionState.HELD, due_at=NOW + HOUR),
+        an_action(4, state=ActionState.HELD, due_at=NOW),
+    )
+    found = held_removes(connection, WEB, RULE, "c1", due_by=NOW, limit=9)
+    assert [each.slot.product for each in found] == ["2", "4"]
+
+
+def test_what_leaves_a_category_is_what_may_be_called_for_and_what_was(connection: sa.Connection) -> None:
+    plan(
+        connection,
+        an_action(1, admitted_at=NOW),
+        an_action(2),  # not let through yet
+        an_action(3, rules=(OTHER,)),
+        an_action(4, state=ActionState.DONE, admitted_at=NOW),
+        an_action(5, state=ActionState.HELD, admitted_at=NOW),
+        an_action(6, state=ActionState.CONFIRMED, admitted_at=NOW),
+        an_action(7, target="c2", admitted_at=NOW),
+        an_action(8, kind=ActionKind.ADD_TO_CATEGORY, admitted_at=NOW),
+    )
+    assert leaving_products(connection, WEB, "c1", guarded={RULE}) == {"1", "3", "4"}
 
 
 def test_the_size_of_a_catalogue_is_what_the_last_complete_sweep_found(connection: sa.Connection) -> None:
