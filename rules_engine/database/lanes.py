@@ -226,6 +226,22 @@ def clear_looks(
             connection.execute(_CLEAR, {"store": store, "kind": kind.value, "ids": ids, "not_after": not_after})
 
 
+_DROP = sa.delete(looks).where(
+    looks.c.store == given("store"),
+    looks.c.kind == given("kind"),
+    looks.c.id.in_(any_given("ids")),
+    looks.c.reason == given("reason"),
+)
+
+
+def drop_looks(connection: sa.Connection, store: StoreAlias, refs: Iterable[SubjectRef], *, reason: str) -> None:
+    """Forget the looks at these subjects that were planned for this reason, whenever they are due."""
+    wanted = dict.fromkeys(refs)
+    for kind in SubjectKind:
+        for ids in chunks(ref.id for ref in wanted if ref.kind is kind):
+            connection.execute(_DROP, {"store": store, "kind": kind.value, "ids": ids, "reason": reason})
+
+
 def postpone_look(
     connection: sa.Connection, store: StoreAlias, ref: SubjectRef, *, due_at: datetime, reason: str
 ) -> None:

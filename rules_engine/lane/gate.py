@@ -20,6 +20,7 @@ from rules_engine.core.question import ANSWER_WITHIN, Question, QuestionId, Ques
 from rules_engine.core.rule import Mode, Rule, RuleCode
 from rules_engine.core.subject import ProductId, SubjectRef
 from rules_engine.database.engine import Database
+from rules_engine.database.lanes import drop_looks
 from rules_engine.database.questions import (
     confirm_states,
     find_questions,
@@ -369,6 +370,15 @@ def keep(connection: Connection, judged: Judged, changes: Iterable[Change], *, n
     confirm_states(connection, judged.relied)
     save_questions(connection, judged.questions.values())
     void_emptied(connection, (id_ for before, after in changes for id_ in _left(before, after)), now=now)
+
+
+def forget_expiry(connection: Connection, store: StoreAlias, changes: Iterable[Change]) -> None:
+    """Forget the looks for the last day of a question, at products that are in none any more.
+
+    Call it before the looks of the turn are written: a product may be in another question.
+    """
+    refs = [after.ref for before, after in changes if _left(before, after)]
+    drop_looks(connection, store, refs, reason=UNANSWERED)
 
 
 def _left(before: Case, after: Case) -> set[QuestionId]:

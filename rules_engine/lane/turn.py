@@ -46,7 +46,7 @@ from .act import Actor, act
 from .asking import conclude_gathering
 from .calls import LONGEST_WAIT, Calls, Health, NotNowError, Send
 from .due import open_since
-from .gate import keep
+from .gate import forget_expiry, keep
 from .names import Names
 from .page import Page, take_page
 from .plan import Plan, Planner
@@ -332,6 +332,7 @@ class Lane:
         add_traces(connection, self._alias, in_force.rulebook.hash, plan.traces)
         add_notices(connection, self._alias, plan.notices, now=now)
         clear_looks(connection, self._alias, [look.ref for look in page.looks], not_after=page.taken_at)
+        forget_expiry(connection, self._alias, plan.cases)
         top = self.vendor.CAPABILITIES.promotes_to
         due = ((after.ref, open_since(after, now=now, top=top)) for _, after in plan.cases)
         looks = [(ref, at, "an open action") for ref, at in due if at is not None]

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 from engine_world import WEB, World
 from gate_world import asked, featured, held, restock, said, say, sell, sold_out_leaves, stock, the_question
+from sweep_world import known, swept
 
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.question import Question, QuestionState
 from rules_engine.core.rule import RuleCode
 from rules_engine.database.answers import answer
-from rules_engine.database.tables import actions
+from rules_engine.database.tables import actions, looks
+from rules_engine.lane.asking import UNANSWERED
 from rules_engine.lane.rules import pause_in_force, resume_in_force
 
 pytestmark = pytest.mark.anyio
@@ -268,3 +270,49 @@ async def test_new_rules_that_want_too_much_of_what_was_asked_do_none_of_it(tmp_
         assert (
             await the_question(world)
         ).reason == "it wants to take 260 products within a day; its limit is 250 a day"
+
+
+# What is planned for a question's last day goes with it.
+
+
+async def later_looks(world: World) -> list[str]:
+    return [row["id"] for row in await world.every(looks) if row["reason"] == UNANSWERED]
+
+
+@pytest.mark.parametrize("is_yes", [True, False])
+async def test_once_it_is_answered_nothing_is_looked_at_for_its_sake(tmp_path: Path, is_yes: bool) -> None:
+    async with World(tmp_path / "e.db", THREE_A_DAY, only=(WEB,)) as world:
+        shoes = stock(world, 5)
+        await world.settle()
+        await sell(world, shoes)
+        assert sorted(await later_looks(world)) == shoes
+        await restock(world, shoes[4:])
+        assert sorted(await later_looks(world)) == shoes[:4]  # what is no longer wanted is in no question
+        await say(world, await the_question(world), is_yes=is_yes)
+        assert await later_looks(world) == []
+
+
+async def test_what_a_sweep_asked_is_not_looked_at_either_once_it_is_answered(tmp_path: Path) -> None:
+    async with World(tmp_path / "e.db", THREE_A_DAY, only=(WEB,)) as world:
+        shoes = stock(world, 5)
+        await known(world)
+        for id_ in shoes:
+            world.web.sell_out(id_)
+        world.web.deliveries.clear()
+        await swept(world, WEB)
+        await restock(world, shoes[4:])
+        assert set(await later_looks(world)) >= set(shoes[:4])
+        assert shoes[4] not in await later_looks(world)
+        await say(world, await the_question(world), is_yes=True)
+        assert await later_looks(world) == []
+
+
+async def test_a_question_that_is_void_leaves_no_look_behind(tmp_path: Path) -> None:
+    async with World(tmp_path / "e.db", THREE_A_DAY, only=(WEB,)) as world:
+        shoes = stock(world, 5)
+        await world.settle()
+        await sell(world, shoes)
+        await world.adopt(sold_out_leaves())
+        await world.settle()
+        assert featured(world, shoes) == []
+        assert await later_looks(world) == []
