@@ -169,7 +169,7 @@ def _say_json(found: Findings) -> None:
     stores = {store.alias: [r.code for r in rulebook.for_store(store.alias)] for store in found.stores if rulebook}
     say_json(
         {
-            "valid": rulebook is not None,
+            "valid": not errors_in(found.problems),
             "problems": [problem_fields(problem) for problem in found.problems],
             "stores": stores,
             "left_out": left_out(rulebook) if rulebook else {},

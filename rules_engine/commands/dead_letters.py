@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated
 
@@ -23,14 +23,13 @@ from rules_engine.database.outbox import (
 )
 from rules_engine.database.outbox import dead_letters as load_dead_letters
 from rules_engine.database.results import find_actions, is_quiet
+from rules_engine.preview.naming import ProductName, name_products
 from rules_engine.settings import Settings
 
 from .follow import LONG_ENOUGH, Wait, follow, open_database
-from .output import WRONG_USAGE, AsJson, complain, in_plain_words, say, say_json, say_table, short_time
-from .repair import LimitOption, StoreOption, action_fields, action_words, finish, state_words
+from .output import WRONG_USAGE, AsJson, complain, in_plain_words, say, say_json, say_table, short_time, telling_length
+from .repair import LimitOption, StoreOption, action_fields, action_words, came_of, finish
 
-SHORTEST = 8
-"""Characters of a key that tables show at least; more where that names two."""
 ALL_OF_THEM = 1_000_000
 
 KeyArgument = Annotated[str, typer.Argument(metavar="KEY", help="Its key, or enough of its beginning to name one.")]
@@ -64,15 +63,16 @@ def list_(*, store: StoreOption = None, limit: LimitOption = 100, as_json: AsJso
     with in_plain_words(as_json=as_json), open_database(Settings.from_environment()) as database:
         of = StoreAlias(store) if store is not None else None
         found = database.read_now(partial(load_dead_letters, store=of, limit=limit))
+        names = database.read_now(partial(_names, letters=found))
     if as_json:
-        say_json({"dead_letters": [_fields(letter) for letter in found]})
+        say_json({"dead_letters": [_fields(letter, names) for letter in found]})
     elif not found:
         say("There are no dead letters.")
     else:
-        length = _telling_length([letter.action.key for letter in found])
+        length = telling_length([letter.action.key for letter in found])
         say_table(
             ("key", "planned (UTC)", "store", "action", "for", "tries", "why"),
-            [_row(letter, length) for letter in found],
+            [_row(letter, names, length) for letter in found],
         )
 
 
@@ -81,12 +81,13 @@ def show(key: KeyArgument, *, as_json: AsJson = False) -> None:
     """Show one dead letter, with every call that was made for it."""
     with in_plain_words(as_json=as_json), open_database(Settings.from_environment()) as database:
         letter = database.read_now(partial(dead_letter, key_prefix=key))
+        names = database.read_now(partial(_names, letters=[letter]))
     if as_json:
-        say_json(_fields(letter) | {"tried": [_attempt_fields(attempt) for attempt in letter.attempts]})
+        say_json(_fields(letter, names) | {"tried": [_attempt_fields(attempt) for attempt in letter.attempts]})
         return
     action = letter.action
     say(f"{action.key} of {letter.store}")
-    say(f"  {action_words(action)}, to {action.step.value}, for {', '.join(action.rules)}")
+    say(f"  {action_words(action, names[action.key])}, to {action.step.value}, for {', '.join(action.rules)}")
     say(f"  given up: {action.reason or 'no reason was recorded'}")
     if action.caused_by:
         say(f"  because of the deliveries {', '.join(action.caused_by)}")
@@ -134,7 +135,8 @@ def retry(
                 is_done = partial(is_quiet, store=alias, subjects=subjects, asked_at=asked_at)
                 waits.append(follow(settings, database, alias, is_done, seconds=wait, outside=outside))
             after = database.read_now(partial(find_actions, keys=[letter.action.key for letter in letters]))
-    _tell_retried(after, as_json=as_json)
+            names = database.read_now(partial(_names, letters=letters))
+    _tell_retried(after, names, as_json=as_json)
     waiting = " ".join(reason for reason in waits if reason)
     finish(waiting, is_fine=not any(action.state is ActionState.DEAD for action in after))
 
@@ -163,19 +165,33 @@ def drop(
             return letter
 
         letter = database.write_now(ask)
+        names = database.read_now(partial(_names, letters=[letter]))
     if as_json:
         say_json({"dropped": letter.action.key, "store": letter.store, "reason": reason})
     else:
-        say(f"Dropped: {action_words(letter.action)}, of {letter.store}.")
+        say(f"Dropped: {action_words(letter.action, names[letter.action.key])}, of {letter.store}.")
 
 
-def _tell_retried(after: Sequence[PlannedAction], *, as_json: bool) -> None:
+def _tell_retried(after: Sequence[PlannedAction], names: _Names, *, as_json: bool) -> None:
     if as_json:
-        say_json({"retried": [action_fields(action) for action in after]})
+        say_json({"retried": [action_fields(action, names[action.key]) for action in after]})
     elif not after:
         say("There are no dead letters.")
     for action in () if as_json else after:
-        say(f"{action_words(action)}: {state_words(action)}")
+        say(f"{action_words(action, names[action.key])}: {came_of(action)}")
+
+
+_Names = Mapping[ActionKey, ProductName]
+"""The product of each action."""
+
+
+def _names(connection: sa.Connection, letters: Sequence[DeadLetter]) -> dict[ActionKey, ProductName]:
+    found: dict[ActionKey, ProductName] = {}
+    for alias in dict.fromkeys(letter.store for letter in letters):
+        of_store = [letter.action for letter in letters if letter.store == alias]
+        named = name_products(connection, alias, (action.slot.product for action in of_store))
+        found |= {action.key: named[action.slot.product] for action in of_store}
+    return found
 
 
 def _by_store(letters: Sequence[DeadLetter]) -> dict[StoreAlias, set[SubjectRef]]:
@@ -185,29 +201,22 @@ def _by_store(letters: Sequence[DeadLetter]) -> dict[StoreAlias, set[SubjectRef]
     return found
 
 
-def _telling_length(keys: Sequence[ActionKey]) -> int:
-    """How many characters of each key tell them all apart."""
-    longest = max(len(key) for key in keys)
-    return next(
-        (length for length in range(SHORTEST, longest) if len({k[:length] for k in keys}) == len(keys)), longest
-    )
-
-
-def _row(letter: DeadLetter, length: int) -> tuple[str, ...]:
+def _row(letter: DeadLetter, names: _Names, length: int) -> tuple[str, ...]:
     action = letter.action
     return (
         action.key[:length],
         short_time(action.created_at),
         letter.store,
-        action_words(action),
+        action_words(action, names[action.key]),
         ", ".join(action.rules),
         str(action.attempts),
         action.reason,
     )
 
 
-def _fields(letter: DeadLetter) -> dict[str, object]:
-    return {"store": letter.store, **action_fields(letter.action), "caused_by": list(letter.action.caused_by)}
+def _fields(letter: DeadLetter, names: _Names) -> dict[str, object]:
+    action = letter.action
+    return {"store": letter.store, **action_fields(action, names[action.key]), "caused_by": list(action.caused_by)}
 
 
 def _attempt_fields(attempt: Attempt) -> dict[str, object]:
@@ -218,7 +227,7 @@ def _attempt_fields(attempt: Attempt) -> dict[str, object]:
         "status": attempt.status,
         "milliseconds": attempt.milliseconds,
         "outcome": attempt.outcome,
-        "reason": attempt.reason,
+        "reason": attempt.reason or None,
     }
 
 

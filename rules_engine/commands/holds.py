@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
@@ -12,20 +12,20 @@ import sqlalchemy as sa
 import typer
 
 from rules_engine.app import open_stores
+from rules_engine.core.action import SlotRef
 from rules_engine.core.delivery import StoreAlias
-from rules_engine.core.directory import Directory
 from rules_engine.core.holds import HoldState
 from rules_engine.core.rule import Rulebook, RuleCode
 from rules_engine.core.store import StoresFile
-from rules_engine.database.catalogue import load_directory
-from rules_engine.database.holdings import Among, Holding, Total, open_holdings, totals
+from rules_engine.database.holdings import Among, Holding, Total, held_back, open_holdings, totals
+from rules_engine.database.questions import find_questions
+from rules_engine.preview.asked import waits_for
+from rules_engine.preview.naming import ProductName, Wording, slot_plain
 from rules_engine.preview.why_find import Found, find
-from rules_engine.preview.why_words import SlotWords
 from rules_engine.settings import Settings
-from rules_engine.vendors import VENDORS
 
 from .follow import open_database
-from .ordering import called, find_rule, rules_in_force
+from .ordering import find_rule, rules_in_force
 from .output import FINDINGS, AsJson, in_plain_words, say, say_json, say_table, short_time
 from .repair import LimitOption
 from .rules import asked_stores
@@ -39,6 +39,7 @@ _WORDS = {
     HoldState.STEPPED_BACK: "stepped back: a person put it back",
     HoldState.OWED: "owed: given back as soon as the shop does it",
 }
+_TO_BE_DONE = frozenset({HoldState.PENDING, HoldState.SENT})
 
 
 def holds(
@@ -88,16 +89,23 @@ class _Listed:
     holdings: Sequence[Holding]
     totals: Sequence[Total]
     rulebook: Rulebook
-    directories: dict[StoreAlias, Directory]
-    tops: dict[StoreAlias, str | None]
+    wording: Wording
+    waiting: Mapping[tuple[StoreAlias, SlotRef, RuleCode], str]
 
-    def words(self, holding: Holding) -> SlotWords:
-        directory = self.directories.get(holding.store, Directory())
-        return SlotWords(holding.slot, holding.fields, directory, self.tops.get(holding.store))
+    def what(self, holding: Holding) -> str:
+        """How the product is because of the hold, or what is to be done about it."""
+        hold, words = holding.hold, self.wording(holding.store, holding.slot, holding.fields)
+        if hold.state in _TO_BE_DONE:
+            return f"to {words.make(hold.wish, 'it')}"
+        return words.is_so(holding.baseline if hold.state is HoldState.STEPPED_BACK else hold.wish)
+
+    def waits(self, holding: Holding) -> str:
+        """What keeps it back, or nothing."""
+        return self.waiting.get((holding.store, holding.slot, holding.hold.rule), "")
 
     def remark(self, store: StoreAlias, rule: RuleCode) -> str:
         """What is out of the ordinary: nobody works for the store, or the rule is gone."""
-        if store not in self.directories:
+        if store not in self.wording.directories:
             return "this store is not in stores.yaml: nothing is called for it"
         if rule not in {each.code for each in self.rulebook.for_store(store)}:
             return "this rule does not run here any more: what it holds stays as it is"
@@ -120,14 +128,24 @@ def _look(connection: sa.Connection, settings: Settings, file: StoresFile, asked
             return found
         subjects = [(match.store, match.ref) for match in found.matches]
     meant = Among(code, StoreAlias(asked.store) if asked.store is not None else None, subjects)
-    vendors = {each.alias: VENDORS[each.settings.vendor](each.settings) for each in file.stores}
+    listed = open_holdings(connection, meant, limit=asked.limit)
     return _Listed(
-        open_holdings(connection, meant, limit=asked.limit),
+        listed,
         totals(connection, meant),
         rulebook,
-        {each.alias: load_directory(connection, each, vendors[each.alias].CAPABILITIES) for each in file.stores},
-        {alias: vendor.CAPABILITIES.promotes_to for alias, vendor in vendors.items()},
+        Wording.load(connection, file.stores),
+        _waiting(connection, listed),
     )
+
+
+def _waiting(connection: sa.Connection, listed: Sequence[Holding]) -> dict[tuple[StoreAlias, SlotRef, RuleCode], str]:
+    """What those of them wait for that are held back, by store, slot and rule."""
+    found: dict[tuple[StoreAlias, SlotRef, RuleCode], str] = {}
+    for store in dict.fromkeys(each.store for each in listed):
+        kept = held_back(connection, store, (each.slot.product for each in listed if each.store == store))
+        questions = find_questions(connection, {action.question for action in kept if action.question is not None})
+        found |= {(store, action.slot, action.rules[0]): waits_for(action, questions) for action in kept}
+    return found
 
 
 def _say(answer: _Listed) -> None:
@@ -142,14 +160,14 @@ def _say(answer: _Listed) -> None:
 
 
 def _row(answer: _Listed, holding: Holding) -> tuple[str, ...]:
-    hold, words = holding.hold, answer.words(holding)
+    hold = holding.hold
     return (
         hold.rule,
         holding.store,
         short_time(hold.since),
-        called(holding.fields, holding.slot.product),
-        words.is_so(hold.wish),
-        _WORDS[hold.state],
+        str(ProductName.from_fields(holding.slot.product, holding.fields)),
+        answer.what(holding),
+        answer.waits(holding) or _WORDS[hold.state],
         "; ".join(part for part in (hold.reason, answer.remark(holding.store, hold.rule)) if part),
     )
 
@@ -171,20 +189,18 @@ def _counts(answer: _Listed) -> Iterator[str]:
 def _fields(answer: _Listed) -> dict[str, object]:
     listed = []
     for holding in answer.holdings:
-        hold, words = holding.hold, answer.words(holding)
+        hold = holding.hold
         listed.append(
             {
                 "rule": hold.rule,
                 "store": holding.store,
-                "product": holding.slot.product,
-                "called": called(holding.fields, holding.slot.product),
-                "sku": holding.fields.get("sku"),
-                "aspect": holding.slot.aspect.value,
-                "target": holding.slot.target or None,
+                "product": ProductName.from_fields(holding.slot.product, holding.fields).plain(),
+                **slot_plain(holding.slot),
                 "wish": hold.wish,
                 "baseline": holding.baseline,
-                "what": words.is_so(hold.wish),
+                "what": answer.what(holding),
                 "state": hold.state.value,
+                "waits": answer.waits(holding) or None,
                 "since": hold.since,
                 "reason": hold.reason or None,
                 "stood": hold.stood or None,

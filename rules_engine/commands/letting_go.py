@@ -16,13 +16,14 @@ from rules_engine.core.holds import HoldState
 from rules_engine.core.order import OrderKind
 from rules_engine.core.rule import RuleCode
 from rules_engine.core.store import StoresFile
-from rules_engine.core.subject import SubjectKind, SubjectRef, product
+from rules_engine.core.subject import SubjectKind
 from rules_engine.database.holdings import Among, Holding, kept_out, open_holdings
+from rules_engine.preview.naming import ProductName
 from rules_engine.preview.why_find import Found, Match, find
 from rules_engine.settings import Settings
 
 from .follow import LONG_ENOUGH, Wait, open_database
-from .ordering import Wanted, called, find_rule, give_and_follow, rules_in_force, tell
+from .ordering import Wanted, find_rule, give_and_follow, rules_in_force, tell
 from .output import FINDINGS, AsJson, in_plain_words, say, say_json
 from .rules import asked_stores
 from .why import RuleOption, StoreOption, say_not_found
@@ -61,7 +62,7 @@ def forget(
             if not held:
                 _say_nothing(f"No rule holds anything of {found[0].called}.", as_json=as_json)
             wanted = _orders(held, OrderKind.KEEP, of, KEPT)
-            came, waits = give_and_follow(settings, database, wanted, wait=wait, outside=outside)
+            came, waits = give_and_follow(settings, database, wanted, stores=file.stores, wait=wait, outside=outside)
     tell(came, waits, as_json=as_json)
 
 
@@ -96,7 +97,7 @@ def release_hold(
             if not meant:
                 _say_nothing(f"{of} stepped back from nothing here: it takes what its condition says.", as_json=as_json)
             wanted = _orders(meant, OrderKind.RESUME, of, RELEASED)
-            came, waits = give_and_follow(settings, database, wanted, wait=wait, outside=outside)
+            came, waits = give_and_follow(settings, database, wanted, stores=file.stores, wait=wait, outside=outside)
     tell(came, waits, as_json=as_json)
 
 
@@ -125,12 +126,11 @@ def _stepped_back(connection: sa.Connection, among: Among) -> list[Holding]:
 
 def _orders(held: Sequence[Holding], kind: OrderKind, rule: RuleCode, because: str) -> list[Wanted]:
     """One order for each product."""
-    names: dict[tuple[str, SubjectRef], Wanted] = {}
+    wanted: dict[tuple[str, str], Wanted] = {}
     for holding in held:
-        id_ = holding.slot.product
-        name = called(holding.fields, id_)
-        names.setdefault((holding.store, product(id_)), Wanted(holding.store, id_, name, kind, rule, because))
-    return list(names.values())
+        named = ProductName.from_fields(holding.slot.product, holding.fields)
+        wanted.setdefault((holding.store, named.id), Wanted(holding.store, named, kind, rule, because))
+    return list(wanted.values())
 
 
 def _say_not_one(sku: str, found: Found, *, as_json: bool) -> NoReturn:

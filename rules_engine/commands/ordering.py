@@ -16,22 +16,25 @@ from rules_engine.core.errors import RulebookError
 from rules_engine.core.order import Order, OrderKind
 from rules_engine.core.plan import ActionState, PlannedAction, Step
 from rules_engine.core.rule import Rulebook, RulebookHash, RuleCode
-from rules_engine.core.store import StoresFile
+from rules_engine.core.store import Store, StoresFile
 from rules_engine.core.subject import ProductId, SubjectRef, product
-from rules_engine.core.view import Fields
 from rules_engine.database.engine import Database
-from rules_engine.database.holdings import rules_with_holds
+from rules_engine.database.holdings import held_back, rules_with_holds
 from rules_engine.database.lanes import look_now
 from rules_engine.database.orders import are_carried_out, find_orders, give_orders
 from rules_engine.database.pauses import open_pauses
+from rules_engine.database.products import fields_of
+from rules_engine.database.questions import find_questions
 from rules_engine.database.results import results_for
 from rules_engine.database.rulebooks import active
+from rules_engine.preview.asked import how_to_go_on
+from rules_engine.preview.naming import ProductName, Wording, slot_plain
 from rules_engine.rulebook import read_rule_texts
 from rules_engine.settings import Settings
 
 from .follow import follow
 from .output import say, say_json
-from .repair import action_fields, action_words, finish, state_words
+from .repair import action_fields, came_of, finish
 from .rules import no_such_rule
 
 MOST_LINES = 50
@@ -39,14 +42,6 @@ MOST_LINES = 50
 
 _NOT_CALLED_YET = frozenset({ActionState.PENDING, ActionState.SENT})
 _BY_ORDER = frozenset({Step.GIVE_BACK, Step.UNDO, Step.TAKE})
-
-
-def called(fields: Fields, id_: str) -> str:
-    """What people call a product: `Laptop 15 (LAPTOP-15)`, else its SKU or id."""
-    name, sku = fields.get("name"), fields.get("sku")
-    if name and sku:
-        return f"{name} ({sku})"
-    return str(name or sku or f"product {id_}")
 
 
 def rules_in_force(connection: sa.Connection, settings: Settings, file: StoresFile) -> Rulebook:
@@ -81,14 +76,18 @@ class Wanted:
     """An order to be given, in words: about which product of which store, of which rule, of one slot or all."""
 
     store: StoreAlias
-    product: ProductId
-    called: str
+    product: ProductName
     kind: OrderKind
     rule: RuleCode
     because: str
     slot: SlotRef | None = None
     wish: bool | str | None = None
     expects: bool | str | None = None
+
+    @property
+    def ref(self) -> SubjectRef:
+        """The product, as the engine knows it."""
+        return product(self.product.id)
 
     def order(self, at: datetime) -> Order:
         """The order, given at this time; its id comes with storing it."""
@@ -97,15 +96,26 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Came:
-    """What came of one order: its outcome, empty while it waits, and the calls that it led to."""
+    """What came of one order: its outcome, empty while it waits, and the calls that it led to.
+
+    `deeds` says of each of those, in words, what it does; `waits`, where one is held back, what that waits for.
+    """
 
     wanted: Wanted
     outcome: str
     actions: tuple[PlannedAction, ...] = ()
+    deeds: tuple[str, ...] = ()
+    waits: tuple[str, ...] = ()
 
 
 def give_and_follow(
-    settings: Settings, database: Database, wanted: Sequence[Wanted], *, wait: float, outside: Outside
+    settings: Settings,
+    database: Database,
+    wanted: Sequence[Wanted],
+    *,
+    stores: Sequence[Store],
+    wait: float,
+    outside: Outside,
 ) -> tuple[list[Came], str]:
     """Give these orders, and wait for what comes of them: that, and a sentence about what is still waited for."""
     asked_at = outside.now()
@@ -113,10 +123,11 @@ def give_and_follow(
     waits: list[str] = []
     for store, ids in given.items():
         stopped = database.read_now(partial(_why_stopped, store=store, ids=ids))
-        refs = {product(each.product) for each in wanted if each.store == store}
+        refs = {each.ref for each in wanted if each.store == store}
         is_done = partial(_is_done, store=store, ids=ids, refs=refs, asked_at=asked_at, now=outside.now)
         waits.append(stopped or follow(settings, database, store, is_done, seconds=wait, outside=outside))
-    came = database.read_now(partial(_came, wanted=wanted, given=given, asked_at=asked_at))
+    came = database.read_now(partial(_came, wanted=wanted, given=given, asked_at=asked_at, stores=stores))
+    waits += dict.fromkeys(text for each in came for text in each.waits)
     return came, " ".join(reason for reason in waits if reason)
 
 
@@ -124,8 +135,8 @@ def _give(connection: sa.Connection, wanted: Sequence[Wanted], at: datetime) -> 
     given: dict[StoreAlias, list[int]] = {}
     for store in dict.fromkeys(each.store for each in wanted):
         ours = [each for each in wanted if each.store == store]
-        given[store] = give_orders(connection, store, [(each.product, each.order(at)) for each in ours])
-        look_now(connection, store, (product(each.product) for each in ours), now=at, reason=ours[0].because)
+        given[store] = give_orders(connection, store, [(ProductId(each.ref.id), each.order(at)) for each in ours])
+        look_now(connection, store, (each.ref for each in ours), now=at, reason=ours[0].because)
     return given
 
 
@@ -157,23 +168,35 @@ def _is_done(
 
 
 def _came(
-    connection: sa.Connection, wanted: Sequence[Wanted], given: dict[StoreAlias, list[int]], asked_at: datetime
+    connection: sa.Connection,
+    wanted: Sequence[Wanted],
+    given: dict[StoreAlias, list[int]],
+    asked_at: datetime,
+    stores: Sequence[Store],
 ) -> list[Came]:
     found: list[Came] = []
+    wording = Wording.load(connection, stores)
     for store, ids in given.items():
         ours = [each for each in wanted if each.store == store]
         outcomes = find_orders(connection, ids)
-        refs = {product(each.product) for each in ours}
-        made = results_for(connection, store, refs, cause="", since=asked_at).actions
+        made = results_for(connection, store, {each.ref for each in ours}, cause="", since=asked_at).actions
+        # What is held back may have been planned long ago: it is the same action, decided anew.
+        held = held_back(connection, store, (each.ref.id for each in ours))
+        actions = {action.key: action for action in (*made, *held)}.values()
+        questions = find_questions(connection, {action.question for action in held if action.question is not None})
+        fields = fields_of(connection, store, (each.ref.id for each in ours))
         for each, id_ in zip(ours, ids, strict=True):
-            led_to = tuple(action for action in made if _is_of(action, each))
-            found.append(Came(each, outcomes[id_].outcome, led_to))
+            led_to = tuple(action for action in actions if _is_of(action, each))
+            known = fields.get(ProductId(each.ref.id), {})
+            deeds = tuple(wording(store, action.slot, known).make(action.wish, "it") for action in led_to)
+            waits = tuple(how_to_go_on(a, questions) for a in led_to if a.state is ActionState.HELD)
+            found.append(Came(each, outcomes[id_].outcome, led_to, deeds, waits))
     return found
 
 
 def _is_of(action: PlannedAction, wanted: Wanted) -> bool:
     is_its_rule = wanted.rule in {"", *action.rules}
-    is_its_slot = wanted.slot in {None, action.slot} and action.slot.product == wanted.product
+    is_its_slot = wanted.slot in {None, action.slot} and action.slot.product == wanted.ref.id
     return is_its_rule and is_its_slot and action.step in _BY_ORDER
 
 
@@ -189,9 +212,9 @@ def tell(came: Sequence[Came], waits: str, *, as_json: bool) -> None:
 
 def _lines(came: Sequence[Came]) -> Iterator[str]:
     for each in came[:MOST_LINES]:
-        yield f"{each.wanted.called}, {each.wanted.store}: {each.outcome or 'waits to be looked at'}"
-        for action in each.actions:
-            yield f"  {action_words(action)}: {state_words(action)}"
+        yield f"{each.wanted.product}, {each.wanted.store}: {each.outcome or 'waits to be looked at'}"
+        for action, deed in zip(each.actions, each.deeds, strict=True):
+            yield f"  {deed}: {came_of(action)}"
     if len(came) > MOST_LINES:
         done = sum(bool(each.outcome) for each in came)
         yield f"… and {len(came) - MOST_LINES} more; {done} of all {len(came)} are carried out. --json lists them."
@@ -201,11 +224,11 @@ def _fields(came: Came) -> dict[str, object]:
     wanted = came.wanted
     return {
         "store": wanted.store,
-        "product": wanted.product,
-        "called": wanted.called,
+        "product": wanted.product.plain(),
         "order": wanted.kind.value,
         "rule": wanted.rule or None,
-        "slot": str(wanted.slot) if wanted.slot else None,
+        **slot_plain(wanted.slot),
         "outcome": came.outcome or None,
-        "actions": [action_fields(action) for action in came.actions],
+        "actions": [action_fields(action, wanted.product) for action in came.actions],
+        "waits": list(came.waits),
     }

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from rules_engine.core.errors import RulebookError, RulesEngineError, SettingsError
 from rules_engine.core.problem import Problem
+from rules_engine.preview.asked import SHORTEST
 
 FINDINGS = 1
 """The exit code for findings, and for what could not be done."""
@@ -79,6 +80,12 @@ def short_time(at: datetime | None) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}" if at else "–"
 
 
+def telling_length(ids: Sequence[str]) -> int:
+    """How many characters of each id tell them all apart in a table, at least so many as are always shown."""
+    longest = max(len(id_) for id_ in ids)
+    return next((n for n in range(SHORTEST, longest) if len({id_[:n] for id_ in ids}) == len(ids)), longest)
+
+
 def problem_fields(problem: Problem) -> dict[str, object]:
     """A problem as JSON shows it."""
     place = asdict(problem.place)
@@ -86,7 +93,7 @@ def problem_fields(problem: Problem) -> dict[str, object]:
         "severity": problem.severity.value,
         "code": problem.code,
         "message": problem.message,
-        "help": problem.help,
+        "help": problem.help or None,
     }
 
 

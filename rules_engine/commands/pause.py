@@ -56,14 +56,14 @@ def pause(
         of = _store(file, store)
         with open_database(settings) as database:
 
-            def put(connection: sa.Connection) -> RuleCode:
+            def put(connection: sa.Connection) -> tuple[RuleCode, list[Pause]]:
                 code = _rule(rules_in_force(connection, settings, file), rule, of)
                 pause_in_force(connection, store=of, rule=code, because=reason, now=now)
-                return code
+                return code, open_pauses(connection)
 
-            code = database.write_now(put)
+            code, paused = database.write_now(put)
     if as_json:
-        say_json({"paused": code or None, "store": of or None, "because": reason, "since": now})
+        say_json(_fields(code, of, paused, is_changed=True))
         return
     what = f"{code} is paused" if code else "Everything is paused"
     resume_ = " ".join(["rules-engine resume", *([code] if code else []), *([f"--store {of}"] if of else [])])
@@ -98,15 +98,7 @@ def resume(rule: RuleArgument = None, *, store: StoreOption = None, as_json: AsJ
             code, of, count, left, rulebook = database.write_now(end)
     notes = _still(code, of, left, rulebook)
     if as_json:
-        say_json(
-            {
-                "resumed": bool(count),
-                "rule": code or None,
-                "store": of or None,
-                "paused": [pause_fields(each) for each in left],
-                "notes": notes,
-            }
-        )
+        say_json(_fields(code, of, left, is_changed=bool(count), notes=notes))
     else:
         what, where = code or "Everything", of or "every store"
         say(f"{what} goes on in {where}." if count else _was_not_paused(code, of))
@@ -155,11 +147,18 @@ def _still(code: RuleCode, store: StoreAlias, left: Sequence[Pause], rulebook: R
     return notes
 
 
-def pause_fields(pause: Pause) -> dict[str, object]:
-    """A pause as JSON shows it."""
+def _fields(
+    rule: RuleCode, store: StoreAlias, paused: Sequence[Pause], *, is_changed: bool, notes: Sequence[str] = ()
+) -> dict[str, object]:
+    """As JSON shows what either command did: of which rule and store (null: all), and every pause that runs now."""
+    pauses = [
+        {"rule": each.rule or None, "store": each.store or None, "because": each.because, "since": each.since}
+        for each in paused
+    ]
     return {
-        "rule": pause.rule or None,
-        "store": pause.store or None,
-        "because": pause.because,
-        "since": pause.since,
+        "rule": rule or None,
+        "store": store or None,
+        "is_changed": is_changed,
+        "paused": pauses,
+        "notes": list(notes),
     }

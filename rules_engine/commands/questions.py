@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from itertools import groupby
 from typing import Annotated
 
 import sqlalchemy as sa
@@ -14,13 +15,13 @@ import typer
 
 from rules_engine.app import Outside, compile_rules, open_stores
 from rules_engine.core.delivery import StoreAlias
-from rules_engine.core.directory import Directory
 from rules_engine.core.errors import RulebookError
 from rules_engine.core.plan import ActionState, PlannedAction
 from rules_engine.core.question import Question, QuestionId, QuestionKind, QuestionState
 from rules_engine.core.rule import Rule
 from rules_engine.core.store import StoresFile
 from rules_engine.core.subject import ProductId
+from rules_engine.core.view import Fields
 from rules_engine.database.answers import (
     CameOf,
     Contents,
@@ -29,28 +30,36 @@ from rules_engine.database.answers import (
     contents_of,
     count_products,
     has_open_orders,
-    names_of,
     the_question,
 )
-from rules_engine.database.catalogue import load_directory
+from rules_engine.database.products import fields_of
 from rules_engine.database.questions import load_questions
 from rules_engine.database.results import find_actions, is_quiet, results_for
 from rules_engine.database.rulebooks import texts_that_ran
 from rules_engine.database.vanished import stray_holds
 from rules_engine.lane.rules import stray_store
-from rules_engine.preview.asked import asks, groups_of, lines_of, no_does, yes_does
+from rules_engine.preview.asked import asks, line_of, lines_of, no_does, yes_does
+from rules_engine.preview.naming import ProductName, Wording, name_products
 from rules_engine.preview.plan_lines import Line
 from rules_engine.preview.plan_text import count
 from rules_engine.settings import Settings
-from rules_engine.vendors import VENDORS
 
 from .follow import LONG_ENOUGH, Wait, follow, open_database
-from .output import WRONG_USAGE, AsJson, complain, in_plain_words, say, say_json, say_lines, say_table, short_time
-from .repair import StoreOption, action_fields, finish
+from .output import (
+    WRONG_USAGE,
+    AsJson,
+    complain,
+    in_plain_words,
+    say,
+    say_json,
+    say_lines,
+    say_table,
+    short_time,
+    telling_length,
+)
+from .repair import StoreOption, action_fields, came_of, finish
 from .rules import asked_stores
 
-SHORTEST = 8
-"""Characters of an id that tables show at least; more where that names two."""
 RULEBOOKS_SEARCHED = 20
 """So many of the last rulebooks are searched for a rule that is gone."""
 
@@ -111,7 +120,7 @@ def list_(*, store: StoreOption = None, all_: AllOption = False, as_json: AsJson
         say_json({"questions": shown, "notes": strays})
         return
     if found:
-        length = _telling_length(found)
+        length = telling_length([each.id for each in found])
         columns = ("id", "asked (UTC)", "store", "rule", "products", "expires (UTC)", "state", "asks")
         say_table(columns, [_row(each, products.get(each.id, 0), length) for each in found])
     else:
@@ -128,17 +137,16 @@ def show(id_: IdArgument, *, limit: ShownOption = 20, as_json: AsJson = False) -
         file = open_stores(settings, None)
         with open_database(settings) as database:
             question = database.read_now(partial(the_question, begins=id_))
-            contents = database.read_now(partial(contents_of, question=question))
-            lines = database.read_now(partial(_lines, file=file, question=question, contents=contents))
+            inside = database.read_now(partial(_inside, file=file, question=question))
             texts = database.read_now(partial(texts_that_ran, limit=RULEBOOKS_SEARCHED))
     rule = _rule_of(question, texts, file)
     if as_json:
         known = {"title": rule.title, "file": rule.place.path, "line": rule.place.line} if rule else None
         said = {"yes": yes_does(question), "no": no_does(question)}
-        say_json(_fields(question) | {"known": known, **said, "products": [_line_fields(line) for line in lines]})
+        say_json(_fields(question) | {"known": known, **said, "products": [each.fields() for each in inside]})
         return
     say(f"{question.id} of {question.store}, {question.state.value}")
-    say(f"  {asks(question, len(contents.products))}")
+    say(f"  {asks(question, len({each.product.id for each in inside}))}")
     if rule is not None:
         say(f"  the rule: {rule.title or rule.code}, {rule.place.path}:{rule.place.line}")
     expiry = f"; without an answer by {short_time(question.expires_at)} it is a no" if question.expires_at else ""
@@ -149,11 +157,73 @@ def show(id_: IdArgument, *, limit: ShownOption = 20, as_json: AsJson = False) -
     elif question.state is QuestionState.OPEN:
         say(f"  yes: {yes_does(question)}")
         say(f"  no: {no_does(question)}")
-    for deed, group in groups_of(lines):
-        say(f"  {deed}: {count(len(group), 'product')}")
-        say_lines(f"    {line.called}" for line in group[:limit])
+    for said, products in groupby(inside, key=lambda each: each.said):
+        group = list(products)
+        say(f"  {said}: {count(len(group), 'product')}")
+        say_lines(f"    {each.product}" for each in group[:limit])
         if len(group) > limit:
             say(f"    and {len(group) - limit:,} more")
+
+
+@dataclass(frozen=True, slots=True)
+class _Inside:
+    """One thing that is asked about, in words; and, once the question is answered, what came of it."""
+
+    product: ProductName
+    deed: str
+    came: str = ""
+    line: Line | None = None
+
+    @property
+    def said(self) -> str:
+        """Both: `taken out of Featured (10), done`."""
+        return ", ".join(part for part in (self.deed, self.came) if part)
+
+    def fields(self) -> dict[str, object]:
+        """As JSON shows it."""
+        line = self.line
+        return {
+            "product": self.product.plain(),
+            "action": line.kind.value if line is not None and line.kind else None,
+            "target": (line.target or None) if line is not None else None,
+            "deed": self.deed or None,
+            "came": self.came or None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """Says what is in a question in the words of its store."""
+
+    question: Question
+    names: Mapping[ProductId, Fields]
+    wording: Wording
+
+    def lines(self, contents: Contents) -> list[Line]:
+        """What would be done, or is held."""
+        return lines_of(self.question, contents, self.names, self.wording.directory(self.question.store))
+
+    def line(self, action: PlannedAction) -> Line:
+        """What one action does."""
+        return line_of(action, self.names, self.wording.directory(self.question.store))
+
+
+def _inside(connection: sa.Connection, file: StoresFile, question: Question) -> list[_Inside]:
+    """What is in a question, by what is said of it and then by name."""
+    is_answered = not question.state.is_waiting
+    if is_answered and question.kind is QuestionKind.GONE:
+        at = question.answered_at or question.asked_at
+        came = came_of_orders(connection, question.store, question.rule, at=at)
+        names = name_products(connection, question.store, (each.product for each in came))
+        ordered = [_Inside(names[each.product], "", each.outcome or "still to be done") for each in came]
+        return sorted(ordered, key=lambda each: (each.came, str(each.product)))
+    contents = contents_of(connection, question)
+    words = _words(connection, file, question, contents)
+    if not is_answered:
+        return [_Inside(line.named, line.deed, line=line) for line in words.lines(contents)]
+    lines = [(action, words.line(action)) for action in contents.actions]
+    found = [_Inside(line.named, line.deed, came_of(action), line) for action, line in lines]
+    return sorted(found, key=lambda each: (each.came != "done", each.said, each.product.name.casefold()))
 
 
 @app.command(epilog="Example: `rules-engine questions yes 3f2a81c0`")
@@ -178,11 +248,12 @@ class _Came:
     question: Question
     actions: tuple[PlannedAction, ...]
     orders: tuple[CameOf, ...]
-    lines: Mapping[ProductId, Line]
+    names: Mapping[str, ProductName]
+    words: _Words
 
     def called(self, action: PlannedAction) -> str:
         """The product of an action as people know it, with what was to be done."""
-        line = self.lines[action.slot.product]
+        line = self.words.line(action)
         return f"{line.called}, {line.deed}"
 
 
@@ -212,12 +283,14 @@ def _answer(id_: str, *, is_yes: bool, because: str, wait: float, as_json: bool)
                 actions: Sequence[PlannedAction] = find_actions(connection, [each.key for each in inside.actions])
                 if question.kind is QuestionKind.GONE:
                     actions = results_for(connection, of, subjects, cause=question.id, since=asked_at).actions
-                lines = _lines(connection, file, question, Contents(tuple(actions)))
+                orders = came_of_orders(connection, of, question.rule, at=asked_at)
+                about = (*(each.product for each in orders), *(action.slot.product for action in actions))
                 return _Came(
                     the_question(connection, question.id),
                     tuple(actions),
-                    tuple(came_of_orders(connection, of, question.rule, at=asked_at)),
-                    {ProductId(line.product): line for line in lines},
+                    tuple(orders),
+                    name_products(connection, of, about),
+                    _words(connection, file, question, Contents(tuple(actions))),
                 )
 
             came = database.read_now(read)
@@ -234,8 +307,9 @@ def _is_done(connection: sa.Connection, question: Question, inside: Contents, as
 def _tell(came: _Came, inside: Contents, *, is_stray: bool, waits: str, as_json: bool) -> None:
     question = came.question
     if as_json:
-        orders = [{"product": each.product, "outcome": each.outcome or None} for each in came.orders]
-        actions = [action_fields(action) for action in came.actions]
+        names = came.names
+        orders = [{"product": names[each.product].plain(), "outcome": each.outcome or None} for each in came.orders]
+        actions = [action_fields(action, names[action.slot.product]) for action in came.actions]
         say_json({"question": _fields(question), "orders": orders, "actions": actions, "waits": waits or None})
         return
     about = count(len(inside.products), "product")
@@ -244,7 +318,8 @@ def _tell(came: _Came, inside: Contents, *, is_stray: bool, waits: str, as_json:
         say("  All stays as it is now; nothing is owed there any more.")
     tally = Counter(each.outcome for each in came.orders if each.outcome)
     say_lines(f"  {outcome}: {count(number, 'product')}" for outcome, number in tally.most_common())
-    what = Counter(_what_came(action) for action in came.actions)
+    # Of those that were given up each is named below, with its own reason.
+    what = Counter("given up" if each.state is ActionState.DEAD else came_of(each) for each in came.actions)
     say_lines(f"  {word}: {count(number, 'change')}" for word, number in what.most_common())
     failed = [action for action in came.actions if action.state is ActionState.DEAD]
     say_lines(f"    {came.called(action)}: {action.reason}" for action in failed[:FAILED_NAMED])
@@ -252,30 +327,10 @@ def _tell(came: _Came, inside: Contents, *, is_stray: bool, waits: str, as_json:
         say("  `rules-engine dead-letters` lists what failed.")
 
 
-def _what_came(action: PlannedAction) -> str:
-    match action.state:
-        case ActionState.DONE | ActionState.CONFIRMED:
-            return "done"
-        case ActionState.CANCELLED:
-            return f"not done ({action.reason})" if action.reason else "not done"
-        case ActionState.DEAD:
-            return "failed"
-        case ActionState.GONE:
-            return "the product or the category no longer exists"
-        case ActionState.HELD:
-            return f"held back ({action.reason})" if action.reason else "held back"
-        case _:
-            return "still to be done"
-
-
-def _lines(connection: sa.Connection, file: StoresFile, question: Question, contents: Contents) -> list[Line]:
-    names = names_of(connection, question.store, contents.products)
-    store = next((each for each in file.stores if each.alias == question.store), None)
-    directory = Directory()
-    if store is not None:
-        vendor = VENDORS[store.settings.vendor](store.settings)
-        directory = load_directory(connection, store, vendor.CAPABILITIES)
-    return lines_of(question, contents, names, directory)
+def _words(connection: sa.Connection, file: StoresFile, question: Question, contents: Contents) -> _Words:
+    return _Words(
+        question, fields_of(connection, question.store, contents.products), Wording.load(connection, file.stores)
+    )
 
 
 def _rule_of(question: Question, texts: Sequence[Mapping[str, str]], file: StoresFile) -> Rule | None:
@@ -291,13 +346,6 @@ def _rule_of(question: Question, texts: Sequence[Mapping[str, str]], file: Store
         if found is not None:
             return found
     return None
-
-
-def _telling_length(found: Sequence[Question]) -> int:
-    """How many characters of each id tell them all apart."""
-    longest = max(len(each.id) for each in found)
-    lengths = range(SHORTEST, longest)
-    return next((n for n in lengths if len({each.id[:n] for each in found}) == len(found)), longest)
 
 
 def _row(question: Question, products: int, length: int) -> tuple[str, ...]:
@@ -320,20 +368,9 @@ def _fields(question: Question) -> dict[str, object]:
         "rule": question.rule,
         "kind": question.kind.value,
         "state": question.state.value,
-        "reason": question.reason,
+        "reason": question.reason or None,
         "asked_at": question.asked_at,
         "expires_at": question.expires_at,
         "answered_at": question.answered_at,
-        "said": question.said,
-    }
-
-
-def _line_fields(line: Line) -> dict[str, object]:
-    return {
-        "product": line.product,
-        "name": line.name,
-        "sku": line.sku,
-        "action": line.kind.value if line.kind else None,
-        "target": line.target or None,
-        "deed": line.deed,
+        "said": question.said or None,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -31,6 +31,7 @@ from rules_engine.vendors import VENDORS
 from .follow import follow, open_database
 from .output import AsJson, in_plain_words, say, say_json
 from .repair import finish
+from .rules import asked_stores
 
 A_DAY = 86_400.0
 LINE_EVERY = timedelta(seconds=10)
@@ -82,7 +83,8 @@ def reconcile(
         if rules and dry_run:
             raise SettingsError("With --rules there is nothing to read: `rules-engine plan` shows what rules would do.")
         settings = Settings.from_environment()
-        chosen = _chosen(settings, stores or [])
+        known = open_stores(settings, os.environ).stores
+        chosen = [asked_stores(known, name)[0] for name in dict.fromkeys(stores or [])] or list(known)
         with open_database(settings) as database:
             errands = [_Errand(settings, database, outside, store, as_json=as_json) for store in chosen]
             told = [_reconcile(errand, is_of_rules=rules, is_dry=dry_run, wait=wait) for errand in errands]
@@ -140,15 +142,6 @@ class _Told:
             "found": dict(self.sweep.found),
             "examples": {word: list(shown) for word, shown in self.sweep.examples.items()},
         }
-
-
-def _chosen(settings: Settings, wanted: Sequence[str]) -> list[Store]:
-    """The stores that are meant. Raises `SettingsError` for a name that stores.yaml does not have."""
-    known = {each.alias: each for each in open_stores(settings, os.environ).stores}
-    for name in wanted:
-        if name not in known:
-            raise SettingsError(f"stores.yaml has no store {name!r}; it has {', '.join(known)}.")
-    return [known[StoreAlias(name)] for name in dict.fromkeys(wanted)] or list(known.values())
 
 
 def _reconcile(errand: _Errand, *, is_of_rules: bool, is_dry: bool, wait: float) -> _Told:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from typing import Annotated
@@ -17,6 +18,7 @@ from rules_engine.database import inbox
 from rules_engine.database.inbox import DeliveryState, StoredDelivery
 from rules_engine.database.lanes import load_lane, save_lane
 from rules_engine.database.results import Results, is_quiet, results_for
+from rules_engine.preview.naming import ProductName, name_products
 from rules_engine.settings import Settings
 
 from .follow import LONG_ENOUGH, Wait, find_store, follow, open_database
@@ -77,13 +79,15 @@ def replay(
             came = database.read_now(
                 partial(results_for, store=asked.store, subjects=subjects, cause=id_, since=asked_at)
             )
+            ids = [action.slot.product for action in came.actions]
+            names = database.read_now(partial(name_products, store=asked.store, ids=ids))
     if as_json:
         shown = delivery_fields(stored) if stored else None
-        say_json({"delivery": shown, "waits": waits or None, **results_fields(came)})
+        say_json({"delivery": shown, "waits": waits or None, **_results_fields(came, names)})
     elif stored is not None:
         said = f"Delivery {id_} of {asked.store} is {stored.state.value}"
         say(f"{said}: {stored.reason}" if stored.reason else f"{said}.")
-        say_results(came, is_done=not waits)
+        _say_results(came, names, is_done=not waits)
     is_aside = stored is not None and stored.state is DeliveryState.SET_ASIDE
     finish(waits, is_fine=not is_aside)
 
@@ -164,7 +168,7 @@ def delivery_fields(stored: StoredDelivery) -> dict[str, object]:
         "type": stored.vendor_type,
         "subjects": [str(ref) for ref in stored.subjects],
         "state": stored.state.value,
-        "reason": stored.reason,
+        "reason": stored.reason or None,
         "planned_at": stored.planned_at,
         "has_body": stored.has_body,
     }
@@ -182,47 +186,59 @@ def _delivery_row(stored: StoredDelivery) -> tuple[str, ...]:
     )
 
 
-def action_fields(action: PlannedAction) -> dict[str, object]:
-    """An action as JSON shows it."""
+def action_fields(action: PlannedAction, named: ProductName) -> dict[str, object]:
+    """An action about a product as JSON shows it."""
     return {
         "key": action.key,
         "kind": action.kind.value,
-        "product": action.slot.product,
-        "target": action.target,
+        "product": named.plain(),
+        "target": action.target or None,
         "step": action.step.value,
         "rules": list(action.rules),
         "state": action.state.value,
         "attempts": action.attempts,
         "created_at": action.created_at,
-        "reason": action.reason,
+        "reason": action.reason or None,
     }
 
 
-def action_words(action: PlannedAction) -> str:
-    """What an action does: `remove from category 1004, product 17`."""
-    return f"{action.kind.value.replace('_', ' ')} {action.target}".rstrip() + f", product {action.slot.product}"
+def action_words(action: PlannedAction, named: ProductName) -> str:
+    """What an action does: `remove from category 1004, Trail Runner (TR-1)`."""
+    return f"{action.kind.value.replace('_', ' ')} {action.target}".rstrip() + f", {named}"
 
 
-def results_fields(came: Results) -> dict[str, object]:
+def _results_fields(came: Results, names: Mapping[str, ProductName]) -> dict[str, object]:
     """What came of something, as JSON shows it."""
     told = [
         {"rule": each.rule, "subject": str(each.subject), "truth": each.truth.value, "text": each.text}
         for each in came.traces
     ]
-    return {"traces": told, "actions": [action_fields(each) for each in came.actions]}
+    return {"traces": told, "actions": [action_fields(each, names[each.slot.product]) for each in came.actions]}
 
 
-def say_results(came: Results, *, is_done: bool) -> None:
+def _say_results(came: Results, names: Mapping[str, ProductName], *, is_done: bool) -> None:
     """Tell what rules did, and what was called."""
     for trace in came.traces:
         say(f"  {trace.rule} · {trace.subject} · {trace.truth.value}: {trace.text}")
     for action in came.actions:
-        say(f"  {action_words(action)}: {state_words(action)}")
+        say(f"  {action_words(action, names[action.slot.product])}: {came_of(action)}")
     if is_done and not came.traces and not came.actions:
         say("  Nothing was to be done: it is as the rules want it.")
 
 
-def state_words(action: PlannedAction) -> str:
-    """How an action stands, with the reason where there is one."""
-    word = "given up" if action.state is ActionState.DEAD else action.state.value
+def came_of(action: PlannedAction) -> str:
+    """What came of an action, with the reason where there is one: `done`, `not done (a person said no)`."""
+    match action.state:
+        case ActionState.DONE | ActionState.CONFIRMED:
+            return "done"
+        case ActionState.GONE:
+            return "the product or the category no longer exists"
+        case ActionState.CANCELLED:
+            word = "not done"
+        case ActionState.DEAD:
+            word = "given up"
+        case ActionState.HELD:
+            word = "held back"
+        case _:
+            word = "still to be done"
     return f"{word} ({action.reason})" if action.reason else word

@@ -13,24 +13,19 @@ import sqlalchemy as sa
 import typer
 
 from rules_engine.app import Outside, open_stores
-from rules_engine.core.action import SlotRef
 from rules_engine.core.delivery import StoreAlias
-from rules_engine.core.directory import Directory
 from rules_engine.core.errors import SettingsError
 from rules_engine.core.order import OrderKind
 from rules_engine.core.pause import as_paused
 from rules_engine.core.rule import Mode, RuleCode
 from rules_engine.core.store import StoresFile
-from rules_engine.core.view import Fields
-from rules_engine.database.catalogue import load_directory
 from rules_engine.database.pauses import open_pauses
+from rules_engine.preview.naming import ProductName, Wording, slot_plain
 from rules_engine.preview.undo import ToUndo, Undoing, read_since, undoings
-from rules_engine.preview.why_words import SlotWords
 from rules_engine.settings import Settings
-from rules_engine.vendors import VENDORS
 
 from .follow import LONG_ENOUGH, Wait, open_database
-from .ordering import Wanted, called, find_rule, give_and_follow, rules_in_force, tell
+from .ordering import Wanted, find_rule, give_and_follow, rules_in_force, tell
 from .output import AsJson, in_plain_words, say, say_json, say_table, short_time
 from .repair import LimitOption
 from .rules import asked_stores, count
@@ -71,7 +66,7 @@ def undo(
                 _show(preview, limit, as_json=as_json)
                 return
             wanted = _wanted(preview)
-            came, waits = give_and_follow(settings, database, wanted, wait=wait, outside=outside)
+            came, waits = give_and_follow(settings, database, wanted, stores=file.stores, wait=wait, outside=outside)
     tell(came, waits, as_json=as_json)
 
 
@@ -119,27 +114,8 @@ def _look(connection: sa.Connection, settings: Settings, file: StoresFile, asked
         for each in asked_stores(file.stores, asked.store)
         for rule in as_paused(rulebook.for_store(each.alias), pauses, each.alias)
     )
-    found = undoings(connection, to_undo, _words(connection, file))
+    found = undoings(connection, to_undo, Wording.load(connection, file.stores))
     return _Preview(code, found, is_running, asked.since is None)
-
-
-def _words(connection: sa.Connection, file: StoresFile) -> _Words:
-    vendors = {each.alias: VENDORS[each.settings.vendor](each.settings) for each in file.stores}
-    directories = {
-        each.alias: load_directory(connection, each, vendors[each.alias].CAPABILITIES) for each in file.stores
-    }
-    return _Words(directories, {alias: vendor.CAPABILITIES.promotes_to for alias, vendor in vendors.items()})
-
-
-@dataclass(frozen=True, slots=True)
-class _Words:
-    """Slots in the words of each store."""
-
-    directories: dict[StoreAlias, Directory]
-    tops: dict[StoreAlias, str | None]
-
-    def __call__(self, store: StoreAlias, slot: SlotRef, fields: Fields) -> SlotWords:
-        return SlotWords(slot, fields, self.directories.get(store, Directory()), self.tops.get(store))
 
 
 def _wanted(preview: _Preview) -> list[Wanted]:
@@ -154,8 +130,7 @@ def _wanted(preview: _Preview) -> list[Wanted]:
             (each.store, each.slot.product, each.kind, slot),
             Wanted(
                 each.store,
-                each.slot.product,
-                called(each.fields, each.slot.product),
+                ProductName.from_fields(each.slot.product, each.fields),
                 each.kind,
                 preview.rule,
                 UNDONE,
@@ -193,7 +168,7 @@ def _row(each: Undoing) -> tuple[str, ...]:
     return (
         each.store,
         short_time(each.at),
-        called(each.fields, each.slot.product),
+        str(ProductName.from_fields(each.slot.product, each.fields)),
         each.did,
         f"skipped: {each.why_not}" if each.why_not else each.undoes,
     )
@@ -202,9 +177,8 @@ def _row(each: Undoing) -> tuple[str, ...]:
 def _fields(each: Undoing) -> dict[str, object]:
     return {
         "store": each.store,
-        "product": each.slot.product,
-        "called": called(each.fields, each.slot.product),
-        "slot": str(each.slot),
+        "product": ProductName.from_fields(each.slot.product, each.fields).plain(),
+        **slot_plain(each.slot),
         "done_at": each.at,
         "did": each.did,
         "order": each.kind.value,

@@ -8,21 +8,21 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from rules_engine.core.action import SlotRef, SlotValue
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.errors import DatabaseError
-from rules_engine.core.holds import Hold, HoldState
+from rules_engine.core.holds import HoldState
 from rules_engine.core.order import Order, OrderKind
 from rules_engine.core.plan import PlannedAction
 from rules_engine.core.question import Question, QuestionId, QuestionKind, QuestionState
 from rules_engine.core.rule import RuleCode
 from rules_engine.core.subject import ProductId, SubjectKind, SubjectRef, product
 
+from .holdings import Holding, unsettled_holdings
 from .lanes import look_now
 from .orders import give_orders
 from .questions import find_questions, save_questions
-from .rows import OPEN_ACTIONS, OPEN_HOLDS, action_from_row, chunks, hold_from_row, slot_from_row
-from .tables import actions, holds, slots, snapshots
+from .rows import OPEN_ACTIONS, OPEN_HOLDS, action_from_row, chunks
+from .tables import actions, holds, slots
 from .tables_people import orders, questions
 from .usage import mark_held
 from .vanished import UNSETTLED
@@ -31,20 +31,11 @@ _WAITING = tuple(state.value for state in QuestionState if state.is_waiting)
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A hold of a rule that is gone, on which slot, and what the slot was before."""
-
-    slot: SlotRef
-    baseline: SlotValue
-    hold: Hold
-
-
-@dataclass(frozen=True, slots=True)
 class Contents:
     """What is in a question: the actions that wait for its answer, or what a vanished rule holds."""
 
     actions: tuple[PlannedAction, ...] = ()
-    held: tuple[Held, ...] = ()
+    held: tuple[Holding, ...] = ()
 
     @property
     def products(self) -> tuple[ProductId, ...]:
@@ -73,23 +64,11 @@ def the_question(connection: sa.Connection, begins: str) -> Question:
 def contents_of(connection: sa.Connection, question: Question) -> Contents:
     """What is in a question now. Once it is answered, the actions that were in it; what was held is no longer in it."""
     if question.kind is QuestionKind.GONE:
-        return Contents(held=tuple(_held(connection, question.store, question.rule)))
+        return Contents(held=tuple(unsettled_holdings(connection, question.store, question.rule)))
     query = sa.select(actions).where(actions.c.question == question.id, actions.c.store == question.store)
     found = [action_from_row(row) for row in connection.execute(query.order_by(actions.c.seq))]
     is_waiting = question.state.is_waiting
     return Contents(actions=tuple(action for action in found if action.state.is_open or not is_waiting))
-
-
-def _held(connection: sa.Connection, store: StoreAlias, rule: RuleCode) -> Iterable[Held]:
-    of_slot = sa.and_(*(slots.c[name] == holds.c[name] for name in ("store", "product", "aspect", "target")))
-    query = (
-        sa.select(holds, slots.c.baseline)
-        .select_from(holds.outerjoin(slots, of_slot))
-        .where(holds.c.store == store, holds.c.rule == rule, UNSETTLED)
-        .order_by(holds.c.id)
-    )
-    for row in connection.execute(query):
-        yield Held(slot_from_row(row), row.baseline, hold_from_row(row))
 
 
 def count_products(connection: sa.Connection, asked: Iterable[Question]) -> dict[QuestionId, int]:
@@ -233,15 +212,3 @@ def has_open_orders(connection: sa.Connection, store: StoreAlias, rule: RuleCode
     """Whether anything that was ordered about what a rule holds is still to be carried out."""
     is_open = (orders.c.store == store, orders.c.rule == rule, orders.c.done_at.is_(None))
     return connection.execute(sa.select(orders.c.id).where(*is_open).limit(1)).first() is not None
-
-
-def names_of(connection: sa.Connection, store: StoreAlias, products: Iterable[str]) -> dict[ProductId, tuple[str, str]]:
-    """The name and the SKU of each of these products as last seen; each is empty where it is not known."""
-    found: dict[ProductId, tuple[str, str]] = {}
-    for ids in chunks(products):
-        query = sa.select(snapshots.c.id, snapshots.c.fields).where(
-            snapshots.c.store == store, snapshots.c.kind == SubjectKind.PRODUCT.value, snapshots.c.id.in_(ids)
-        )
-        for id_, fields in connection.execute(query):
-            found[ProductId(id_)] = (str((fields or {}).get("name") or ""), str((fields or {}).get("sku") or ""))
-    return found

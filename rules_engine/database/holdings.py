@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -19,11 +19,10 @@ from rules_engine.core.rule import RuleCode
 from rules_engine.core.subject import SubjectKind, SubjectRef
 from rules_engine.core.view import Fields
 
-from .rows import action_from_row, hold_from_row, slot_from_row
-from .tables import actions, episodes, holds, slots, snapshots
-
-_FIELDS = ("name", "sku", "category_ids", "category_names", "brand", "brand_id", "brand_names", "published")
-"""What of a product is needed to name it, and to say how its slots are."""
+from .products import beside_product, fields_from_row, product_columns
+from .rows import action_from_row, chunks, hold_from_row, slot_from_row
+from .tables import actions, episodes, holds, slots
+from .vanished import UNSETTLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +34,14 @@ class Holding:
     hold: Hold
     baseline: SlotValue
     fields: Fields = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The holds of some states, of so many products; the first of them, oldest first."""
+
+    products: int = 0
+    first: tuple[Holding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +98,34 @@ def open_holdings(connection: sa.Connection, among: Among, *, limit: int | None 
     return list(_holdings(connection, query.limit(limit)))
 
 
+def unsettled_holdings(connection: sa.Connection, store: StoreAlias, rule: RuleCode) -> list[Holding]:
+    """What a rule took in a store and nobody ordered yet what becomes of it, in the order in which it was taken."""
+    query = _with_products(UNSETTLED, Among(rule, store)).order_by(holds.c.id)
+    return list(_holdings(connection, query))
+
+
+def count_holds(
+    connection: sa.Connection,
+    store: StoreAlias,
+    states: Collection[HoldState],
+    *,
+    first: int,
+    changed_since: datetime | None = None,
+) -> Counted:
+    """The open holds of a store in these states, or those that came into them since then; of each product the first."""
+    which = sa.and_(
+        holds.c.store == store, holds.c.ended_at.is_(None), holds.c.state.in_(sorted(state.value for state in states))
+    )
+    if changed_since is not None:
+        which = sa.and_(which, holds.c.changed_at >= changed_since)
+    products = connection.execute(sa.select(sa.func.count(holds.c.product.distinct())).where(which)).scalar_one()
+    if not products:
+        return Counted()
+    of_product = sa.select(sa.func.min(holds.c.id)).where(which).group_by(holds.c.product)
+    oldest = _with_products(holds.c.id.in_(of_product), Among()).order_by(holds.c.since, holds.c.id).limit(first)
+    return Counted(products, tuple(_holdings(connection, oldest)))
+
+
 def kept_out(connection: sa.Connection, among: Among) -> list[Holding]:
     """The holds that ended in a stretch that still runs and were refused, or ended by order: it takes no more."""
     is_of_its_stretch = sa.exists().where(
@@ -104,6 +139,17 @@ def kept_out(connection: sa.Connection, among: Among) -> list[Holding]:
     is_out = sa.or_(holds.c.state == HoldState.NEVER_TAKEN.value, holds.c.is_ordered.is_(True))
     query = _with_products(sa.and_(holds.c.ended_at.is_not(None), is_out, is_of_its_stretch), among)
     return list(_holdings(connection, query.order_by(holds.c.since, holds.c.id)))
+
+
+def held_back(connection: sa.Connection, store: StoreAlias, products: Iterable[str]) -> list[PlannedAction]:
+    """The actions of these products that wait for an answer, or for room, in the order in which they were planned."""
+    is_held = sa.and_(actions.c.state == ActionState.HELD.value, actions.c.store == store)
+    found = [
+        (row.seq, action_from_row(row))
+        for ids in chunks(dict.fromkeys(products))
+        for row in connection.execute(sa.select(actions).where(is_held, actions.c.product.in_(ids)))
+    ]
+    return [action for _, action in sorted(found, key=lambda pair: pair[0])]
 
 
 def totals(connection: sa.Connection, among: Among) -> list[Total]:
@@ -120,8 +166,8 @@ def deeds(connection: sa.Connection, rule: RuleCode, store: StoreAlias | None, *
     """What moments of a rule did since then, newest first; of several on one slot only the last."""
     was_done = actions.c.state.in_((ActionState.CONFIRMED.value, ActionState.DONE.value))
     query = (
-        sa.select(actions, *_product_fields())
-        .select_from(_beside_product(actions))
+        sa.select(actions, *product_columns())
+        .select_from(beside_product(actions))
         .where(actions.c.rule == rule, actions.c.step == Step.MOMENT.value, was_done, actions.c.done_at >= since)
         .where(actions.c.attempts > 0)
     )
@@ -130,7 +176,7 @@ def deeds(connection: sa.Connection, rule: RuleCode, store: StoreAlias | None, *
     found: dict[tuple[str, SlotRef], Deed] = {}
     for row in connection.execute(query.order_by(actions.c.done_at.desc(), actions.c.seq.desc())):
         action = action_from_row(row)
-        found.setdefault((row.store, action.slot), Deed(StoreAlias(row.store), action, _fields_of(row)))
+        found.setdefault((row.store, action.slot), Deed(StoreAlias(row.store), action, fields_from_row(row)))
     return list(found.values())
 
 
@@ -165,32 +211,12 @@ def rules_with_holds(connection: sa.Connection) -> list[RuleCode]:
 def _with_products(is_meant: sa.ColumnElement[bool], among: Among) -> sa.Select[Any]:
     is_its_slot = sa.and_(*(slots.c[name] == holds.c[name] for name in ("store", "product", "aspect", "target")))
     return (
-        sa.select(holds, slots.c.baseline.label("baseline"), *_product_fields())
-        .select_from(_beside_product(holds).outerjoin(slots, is_its_slot))
+        sa.select(holds, slots.c.baseline.label("baseline"), *product_columns())
+        .select_from(beside_product(holds).outerjoin(slots, is_its_slot))
         .where(is_meant, among.are_holds())
     )
 
 
-def _beside_product(table: sa.Table) -> sa.Join:
-    is_it = sa.and_(
-        snapshots.c.store == table.c.store,
-        snapshots.c.kind == SubjectKind.PRODUCT.value,
-        snapshots.c.id == table.c.product,
-    )
-    return table.outerjoin(snapshots, is_it)
-
-
-def _product_fields() -> Iterator[sa.ColumnElement[Any]]:
-    """Only these of the product's fields: the shop's own object beside them may be large."""
-    return (snapshots.c.fields[name].as_json().label(f"of_{name}") for name in _FIELDS)
-
-
-def _fields_of(row: sa.Row[Any]) -> Fields:
-    found: Mapping[str, Any] = {name: getattr(row, f"of_{name}") for name in _FIELDS}
-    # An absent field and one that is null look alike here; only of a brand does null say something, beside its id.
-    return {name: value for name, value in found.items() if value is not None or name in {"brand", "brand_id"}}
-
-
 def _holdings(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[Holding]:
     for row in connection.execute(query):
-        yield Holding(StoreAlias(row.store), slot_from_row(row), hold_from_row(row), row.baseline, _fields_of(row))
+        yield Holding(StoreAlias(row.store), slot_from_row(row), hold_from_row(row), row.baseline, fields_from_row(row))

@@ -5,22 +5,23 @@ Every query walks over a span of an index, or over what is open: never over all 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
-from rules_engine.core.action import SlotRef, SlotValue
 from rules_engine.core.delivery import StoreAlias
-from rules_engine.core.holds import Hold, HoldState
-from rules_engine.core.plan import ActionState, Step
+from rules_engine.core.plan import ActionState, PlannedAction, Step
+from rules_engine.core.question import QuestionState
 from rules_engine.core.rule import RuleCode
 from rules_engine.core.subject import ProductId, SubjectKind, SubjectRef
+from rules_engine.core.view import Fields
 
-from .rows import chunks, hold_from_row, slot_from_row
-from .tables import actions, attempts, holds, looks, notices, slots, snapshots
+from .products import beside_product, fields_from_row, product_columns
+from .rows import action_from_row
+from .tables import actions, attempts, looks, notices
+from .tables_people import questions
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,28 +36,19 @@ class Deeds:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """A hold as it stands: its slot, and the value that the slot had before anybody held it."""
-
-    slot: SlotRef
-    baseline: SlotValue
-    hold: Hold
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """The holds of some states, of so many products; the first of them, oldest first."""
-
-    products: int = 0
-    first: tuple[Standing, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class SetAside:
     """The subjects that could not be looked at: how many, and the first with the reasons, by kind and id."""
 
     subjects: int = 0
     first: tuple[tuple[SubjectRef, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KeptWaiting:
+    """The actions that a floor keeps back: of how many products, and the first of them with their products' fields."""
+
+    products: int = 0
+    first: tuple[tuple[PlannedAction, Fields], ...] = ()
 
 
 def deeds_since(connection: sa.Connection, since: datetime, *, first: int) -> list[Deeds]:
@@ -94,37 +86,24 @@ def deeds_since(connection: sa.Connection, since: datetime, *, first: int) -> li
     return list(found.values())
 
 
-def count_holds(
-    connection: sa.Connection,
-    store: StoreAlias,
-    states: Collection[HoldState],
-    *,
-    first: int,
-    changed_since: datetime | None = None,
-) -> Counted:
-    """The open holds of a store in these states, or those that came into them since then; of each product the first."""
-    which = sa.and_(
-        holds.c.store == store, holds.c.ended_at.is_(None), holds.c.state.in_(sorted(state.value for state in states))
+def count_kept_waiting(connection: sa.Connection, store: StoreAlias, *, first: int) -> KeptWaiting:
+    """What `never_leave` keeps back in a store: what is held back and waits for nobody's answer, oldest first."""
+    waits_for_answer = sa.exists().where(
+        questions.c.id == actions.c.question,
+        questions.c.state.in_([state.value for state in QuestionState if state.is_waiting]),
     )
-    if changed_since is not None:
-        which = sa.and_(which, holds.c.changed_at >= changed_since)
-    products = connection.execute(sa.select(sa.func.count(holds.c.product.distinct())).where(which)).scalar_one()
-    if not products:
-        return Counted()
-    is_of_slot = sa.and_(*(slots.c[name] == holds.c[name] for name in ("store", "product", "aspect", "target")))
-    of_product = sa.select(sa.func.min(holds.c.id)).where(which).group_by(holds.c.product)
-    oldest = (
-        sa.select(holds, slots.c.baseline)
-        .select_from(holds.outerjoin(slots, is_of_slot))
-        .where(holds.c.id.in_(of_product))
-        .order_by(holds.c.since, holds.c.id)
+    which = sa.and_(actions.c.store == store, actions.c.state == ActionState.HELD.value, ~waits_for_answer)
+    products = connection.execute(sa.select(sa.func.count(actions.c.product.distinct())).where(which)).scalar_one()
+    of_product = sa.select(sa.func.min(actions.c.seq)).where(which).group_by(actions.c.product)
+    query = (
+        sa.select(actions, *product_columns())
+        .select_from(beside_product(actions))
+        .where(actions.c.seq.in_(of_product))
+        .order_by(actions.c.seq)
         .limit(first)
     )
-    return Counted(products, tuple(_standing(row) for row in connection.execute(oldest)))
-
-
-def _standing(row: sa.Row[Any]) -> Standing:
-    return Standing(slot_from_row(row), row.baseline, hold_from_row(row))
+    rows = connection.execute(query) if products else ()
+    return KeptWaiting(products, tuple((action_from_row(row), fields_from_row(row)) for row in rows))
 
 
 def last_deeds(connection: sa.Connection, store: StoreAlias, rules: Iterable[RuleCode]) -> dict[RuleCode, datetime]:
@@ -163,16 +142,3 @@ def count_dead(connection: sa.Connection) -> dict[StoreAlias, int]:
         .group_by(actions.c.store)
     )
     return {StoreAlias(store): count for store, count in connection.execute(query)}
-
-
-def fields_of(
-    connection: sa.Connection, store: StoreAlias, kind: SubjectKind, ids: Iterable[str]
-) -> dict[str, Mapping[str, Any]]:
-    """The fields of these subjects as last seen, by id; nothing for those that are not known."""
-    found: dict[str, Mapping[str, Any]] = {}
-    for chunk in chunks(dict.fromkeys(ids)):
-        query = sa.select(snapshots.c.id, snapshots.c.fields).where(
-            snapshots.c.store == store, snapshots.c.kind == kind.value, snapshots.c.id.in_(chunk)
-        )
-        found |= {row.id: row.fields for row in connection.execute(query) if row.fields is not None}
-    return found

@@ -2,24 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import groupby
+from collections.abc import Mapping
 
 from rules_engine.core.action import Aspect
 from rules_engine.core.aim import call_for
 from rules_engine.core.directory import Directory
 from rules_engine.core.plan import PlannedAction, Step
-from rules_engine.core.question import Question, QuestionKind, QuestionState
+from rules_engine.core.question import Question, QuestionId, QuestionKind, QuestionState
 from rules_engine.core.rule import RuleCode
 from rules_engine.core.subject import ProductId
+from rules_engine.core.view import Fields
 from rules_engine.database.answers import Contents
 from rules_engine.database.vanished import STORE_IS_GONE
 
+from .naming import ProductName
 from .plan_lines import Doing, Line, category_called
 from .plan_text import count
 
-Names = Mapping[ProductId, tuple[str, str]]
-"""The name and the SKU of products."""
+Names = Mapping[ProductId, Fields]
+"""The fields of products, as far as it takes to name them."""
+SHORTEST = 8
+"""So many characters of a question's id are shown at least; commands take how it begins."""
+
+
+def waits_for(action: PlannedAction, questions: Mapping[QuestionId, Question]) -> str:
+    """What an action waits for that is held back: `waits for question 3f2a81c0`, or the reason."""
+    question = questions.get(action.question) if action.question is not None else None
+    if question is None or question.state is not QuestionState.OPEN:
+        return f"held back: {action.reason}" if action.reason else "held back"
+    return f"waits for question {question.id[:SHORTEST]}"
+
+
+def how_to_go_on(action: PlannedAction, questions: Mapping[QuestionId, Question]) -> str:
+    """What keeps an action back that is held back, in a sentence, with what a person can do about it."""
+    said = waits_for(action, questions)
+    question = questions.get(action.question) if action.question is not None else None
+    if question is None or question.state is not QuestionState.OPEN:
+        return f"It is {said}."
+    id_ = question.id[:SHORTEST]
+    return f"It {said}, because {question.reason}: `rules-engine questions yes {id_}` or `no {id_}` answers it."
 
 
 def asks(question: Question, products: int) -> str:
@@ -61,33 +82,29 @@ def no_does(question: Question) -> str:
         case QuestionKind.GIVE_BACK:
             return "they stay as they are, and nothing is owed to them any more."
         case QuestionKind.GONE:
-            return "all stays as it is now, for good: nothing is given back any more."
+            return "all stays as it is now, for good: nothing is given back any more, and no later yes changes that."
 
 
 def lines_of(question: Question, contents: Contents, names: Names, directory: Directory) -> list[Line]:
     """A line for each thing that would be done, or for each thing that is held, by what it says and then by name."""
-    lines = [_of_action(action, names, directory) for action in contents.actions]
+    lines = [line_of(action, names, directory) for action in contents.actions]
     for held in contents.held:
         kind, target = call_for(held.slot, held.baseline, held.hold.wish)
-        name, sku = names.get(held.slot.product, ("", ""))
+        named = ProductName.from_fields(held.slot.product, held.fields)
         shown = _target(held.slot.aspect, target, directory)
-        lines.append(Line(question.rule, held.slot.product, name, sku, Doing.TAKEN, kind, shown))
+        lines.append(Line(question.rule, named.id, named.name, named.sku, Doing.TAKEN, kind, shown))
     return sorted(lines, key=lambda line: (line.deed, line.order))
 
 
-def _of_action(action: PlannedAction, names: Names, directory: Directory) -> Line:
+def line_of(action: PlannedAction, names: Names, directory: Directory) -> Line:
+    """What one action of a question does."""
     doing = Doing.RETURNED if action.step is Step.GIVE_BACK else Doing.TAKEN
-    name, sku = names.get(action.slot.product, ("", ""))
+    named = ProductName.from_fields(action.slot.product, names.get(action.slot.product, {}))
     target = _target(action.slot.aspect, action.target, directory)
-    return Line(RuleCode(action.rules[0]), action.slot.product, name, sku, doing, action.kind, target)
+    return Line(RuleCode(action.rules[0]), named.id, named.name, named.sku, doing, action.kind, target)
 
 
 def _target(aspect: Aspect, target: str, directory: Directory) -> str:
     if aspect is Aspect.MEMBERSHIP:
         return category_called(target, directory)
     return directory.brand_name(target) or target if aspect is Aspect.BRAND else ""
-
-
-def groups_of(lines: Sequence[Line]) -> list[tuple[str, list[Line]]]:
-    """The lines by what they say."""
-    return [(deed, list(group)) for deed, group in groupby(lines, key=lambda line: line.deed)]

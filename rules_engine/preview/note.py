@@ -5,42 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
 
 import sqlalchemy as sa
 
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.holds import HoldState
-from rules_engine.core.notices import called
 from rules_engine.core.pause import Pause
-from rules_engine.core.plan import Step
+from rules_engine.core.plan import PlannedAction, Step
 from rules_engine.core.question import Question, QuestionId, QuestionState
 from rules_engine.core.rule import Mode, Rule, RuleCode
 from rules_engine.core.store import Store
-from rules_engine.core.subject import ProductId, SubjectKind, product
 from rules_engine.core.sweep import Sweep, SweepKind
 from rules_engine.core.view import Fields
 from rules_engine.database.answers import count_products
-from rules_engine.database.catalogue import held_by_rule, load_directory
+from rules_engine.database.catalogue import held_by_rule
+from rules_engine.database.holdings import Counted, Holding, count_holds
 from rules_engine.database.lanes import load_lanes
 from rules_engine.database.pauses import open_pauses
 from rules_engine.database.questions import load_questions
 from rules_engine.database.sweeps import last_sweep
 from rules_engine.database.tallies import (
-    Counted,
     Deeds,
-    Standing,
+    KeptWaiting,
     count_dead,
-    count_holds,
+    count_kept_waiting,
     count_set_aside,
     deeds_since,
-    fields_of,
     last_deeds,
     last_told,
 )
 from rules_engine.vendors import VENDORS
 
-from .why_words import Clock, SlotWords
+from .naming import ProductName, Wording, name_products
+from .why_words import Clock
 
 FIRST = 5
 """So many of what stands open are named, those that have stood longest first."""
@@ -58,7 +55,7 @@ class Done:
     rule: RuleCode
     step: Step
     products: int
-    names: tuple[str, ...]
+    names: tuple[ProductName, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +63,7 @@ class Stands:
     """One product of a rule, as it stands since then. `text` says how, with the product's name; `reason` why."""
 
     rule: RuleCode
-    product: ProductId
+    product: ProductName
     text: str
     since: datetime
     reason: str = ""
@@ -111,6 +108,7 @@ class StoreNote:
     done: tuple[Done, ...]
     held: Group
     owed: Group
+    kept_waiting: Group
     stepped_back: Group
     questions: tuple[Open, ...]
     pauses: tuple[Pause, ...]
@@ -171,18 +169,20 @@ def _of_store(connection: sa.Connection, store: Store, rules: Sequence[Rule], ev
             connection, alias, [HoldState.STEPPED_BACK], first=FIRST, changed_since=everywhere.since
         ),
     }
-    ids = chain((id_ for each in deeds for id_ in each.first), _products(standing.values()))
-    fields = fields_of(connection, alias, SubjectKind.PRODUCT, ids)
-    words = _Words(connection, store, fields)
+    names = name_products(connection, alias, (id_ for each in deeds for id_ in each.first))
+    words = _Words(Wording.load(connection, [store]), alias)
     aside = count_set_aside(connection, alias, first=FIRST)
     live = [rule for rule in rules if rule.mode is Mode.LIVE]
     return StoreNote(
         store=alias,
         clock=Clock(everywhere.now, store.zone),
         since=everywhere.since,
-        done=tuple(Done(each.rule, each.step, each.products, words.names(each.first)) for each in deeds),
+        done=tuple(
+            Done(each.rule, each.step, each.products, tuple(names[id_] for id_ in each.first)) for each in deeds
+        ),
         held=words.group(standing["held"]),
         owed=words.group(standing["owed"]),
+        kept_waiting=words.kept_waiting(count_kept_waiting(connection, alias, first=FIRST)),
         stepped_back=words.group(standing["stepped back"]),
         questions=tuple(
             Open(each, everywhere.sizes.get(each.id, 0)) for each in everywhere.questions if each.store == alias
@@ -199,38 +199,37 @@ def _of_store(connection: sa.Connection, store: Store, rules: Sequence[Rule], ev
     )
 
 
-def _products(counted: Iterable[Counted]) -> Iterable[str]:
-    return (each.slot.product for one in counted for each in one.first)
-
-
+@dataclass(frozen=True, slots=True)
 class _Words:
-    """Says what stands, by the names that people know."""
+    """Says what stands in a store, by the names that people know."""
 
-    def __init__(self, connection: sa.Connection, store: Store, fields: Mapping[str, Fields]) -> None:
-        capabilities = VENDORS[store.settings.vendor].CAPABILITIES
-        self._directory = load_directory(connection, store, capabilities)
-        self._top = capabilities.promotes_to
-        self._fields = fields
-
-    def names(self, ids: Iterable[ProductId]) -> tuple[str, ...]:
-        return tuple(called(product(id_), self._fields.get(id_, {})) for id_ in ids)
+    wording: Wording
+    store: StoreAlias
 
     def group(self, counted: Counted) -> Group:
         return Group(counted.products, tuple(self._stands(each) for each in counted.first))
 
-    def _stands(self, standing: Standing) -> Stands:
-        slot, hold = standing.slot, standing.hold
-        fields = self._fields.get(slot.product, {})
-        name, words = called(product(slot.product), fields), SlotWords(slot, fields, self._directory, self._top)
+    def kept_waiting(self, kept: KeptWaiting) -> Group:
+        """What is not done yet because a category would get too empty."""
+        return Group(kept.products, tuple(self._waits(action, fields) for action, fields in kept.first))
+
+    def _waits(self, action: PlannedAction, fields: Fields) -> Stands:
+        named = ProductName.from_fields(action.slot.product, fields)
+        text = self.wording(self.store, action.slot, fields).make(action.wish, named.short)
+        return Stands(action.rules[0], named, text, action.created_at, action.reason)
+
+    def _stands(self, holding: Holding) -> Stands:
+        hold, named = holding.hold, ProductName.from_fields(holding.slot.product, holding.fields)
+        name, words = named.short, self.wording(self.store, holding.slot, holding.fields)
         match hold.state:
             case HoldState.OWED:
-                text = words.returns(standing.baseline, name)
+                text = words.returns(holding.baseline, name)
             case HoldState.STEPPED_BACK:
-                text = f"{name} {words.is_so(standing.baseline)}"
+                text = f"{name} {words.is_so(holding.baseline)}"
             case _:
                 text = f"{name} {words.is_so(hold.wish)}"
         since = hold.since if hold.state in _HELD else hold.changed_at or hold.since
-        return Stands(hold.rule, slot.product, text, since, hold.reason)
+        return Stands(hold.rule, named, text, since, hold.reason)
 
 
 def _idle(connection: sa.Connection, store: StoreAlias, live: Sequence[Rule], since: datetime) -> tuple[Idle, ...]:

@@ -40,11 +40,17 @@ def as_plain(note: StoreNote) -> dict[str, object]:
         "store": note.store,
         "since": note.since,
         "done": [
-            {"rule": each.rule, "step": each.step.value, "products": each.products, "first": list(each.names)}
+            {
+                "rule": each.rule,
+                "step": each.step.value,
+                "products": each.products,
+                "first": [named.plain() for named in each.names],
+            }
             for each in note.done
         ],
         "held": _group_plain(note.held),
         "owed": _group_plain(note.owed),
+        "kept_waiting": _group_plain(note.kept_waiting),
         "stepped_back": _group_plain(note.stepped_back),
         "questions": [
             {
@@ -70,7 +76,13 @@ def as_plain(note: StoreNote) -> dict[str, object]:
 
 def _group_plain(group: Group) -> dict[str, object]:
     first = [
-        {"rule": each.rule, "product": each.product, "text": each.text, "since": each.since, "reason": each.reason}
+        {
+            "rule": each.rule,
+            "product": each.product.plain(),
+            "text": each.text,
+            "since": each.since,
+            "reason": each.reason or None,
+        }
         for each in group.first
     ]
     return {"products": group.products, "first": first}
@@ -90,7 +102,8 @@ def _done(note: StoreNote, *, is_calm: bool) -> Iterator[str]:
 
 def _done_words(done: Done) -> str:
     more = done.products - len(done.names)
-    return f"{done.rule}: {_products(done.products)} ({listed([*done.names, *([f'{more} more'] if more else [])])})"
+    names = [named.short for named in done.names]
+    return f"{done.rule}: {_products(done.products)} ({listed([*names, *([f'{more} more'] if more else [])])})"
 
 
 def _waiting(note: StoreNote) -> Iterator[str]:
@@ -107,6 +120,9 @@ def _waiting(note: StoreNote) -> Iterator[str]:
     if note.owed.products:
         yield f"Owed and not given back yet: {_products(note.owed.products)}"
         yield from _group(note.owed, lambda each: f"{each.text}, due {clock.ago(each.since)} ({_because(each)})")
+    if note.kept_waiting.products:
+        yield f"Kept waiting by `never_leave`, until there is room: {_products(note.kept_waiting.products)}"
+        yield from _group(note.kept_waiting, lambda each: f"{each.text} ({_because(each)})")
     if note.dead:
         said = f"Given up: {_number(note.dead, 'action', 'actions')}"
         yield f"{said}. Look at them with `rules-engine dead-letters --store {note.store}`."
@@ -181,7 +197,7 @@ def _because(stands: Stands) -> str:
 
 
 def _group(group: Group, words: Callable[[Stands], str]) -> Iterator[str]:
-    named = {each.product for each in group.first}
+    named = {each.product.id for each in group.first}
     yield from _parts(map(words, group.first), group.products - len(named), "product", "products")
 
 

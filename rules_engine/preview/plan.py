@@ -371,7 +371,8 @@ class _Preview:
             yield f"one call takes every product out of {name}; only the engine remembers which they were"
         last = {line.product for line in lines if line.is_last}
         if last:
-            where = ", and the shop puts them at its top level" if self._vendor.CAPABILITIES.promotes_to else ""
+            top = self._vendor.CAPABILITIES.promotes_to
+            where = f", and the shop puts them into {category_called(top, self._catalogue.directory)}" if top else ""
             yield f"{len(last)} of the products would be in no category any more{where}"
 
     def _losses(self, lines: Sequence[Line]) -> Iterator[str]:

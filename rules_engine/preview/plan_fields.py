@@ -62,10 +62,10 @@ def _rule_fields(each: RulePlan) -> Fields:
     rule = each.rule
     return {
         "rule": rule.code,
-        "title": rule.title,
+        "title": rule.title or None,
         "about": rule.about.value,
         "mode": rule.mode.value,
-        "because": rule.because,
+        "because": rule.because or None,
         "file": rule.place.path,
         "line": rule.place.line,
         "met": each.met,
@@ -82,9 +82,7 @@ def _rule_fields(each: RulePlan) -> Fields:
 def _line_fields(line: Line) -> Fields:
     return {
         "rule": line.rule,
-        "product": line.product,
-        "name": line.name,
-        "sku": line.sku,
+        "product": line.named.plain(),
         "doing": line.doing.value,
         "action": line.kind.value if line.kind else None,
         "target": line.target or None,

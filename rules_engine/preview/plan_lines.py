@@ -20,6 +20,8 @@ from rules_engine.core.rule import Rule, RuleCode
 from rules_engine.core.sighting import Context, Decision
 from rules_engine.core.subject import SubjectKind
 
+from .naming import ProductName
+
 
 class Doing(StrEnum):
     """What would happen to one thing about a product."""
@@ -70,9 +72,12 @@ class Line:
     @property
     def called(self) -> str:
         """The product as people know it: `Trail Runner (RUN-1)`."""
-        if self.name and self.sku:
-            return f"{self.name} ({self.sku})"
-        return self.name or self.sku or f"product {self.product}"
+        return str(self.named)
+
+    @property
+    def named(self) -> ProductName:
+        """The product with all its names."""
+        return ProductName(self.product, self.sku, self.name)
 
     @property
     def order(self) -> tuple[str, str, str]:

@@ -99,7 +99,7 @@ class Facts:
 
     def words(self, slot: SlotRef) -> SlotWords:
         """A slot of this product in words."""
-        return SlotWords(slot, self.fields, self.directory, self.capabilities.promotes_to)
+        return SlotWords(slot, self.fields, self.directory)
 
     def as_people_made_it(self, fields: Fields) -> Fields:
         """What conditions see of these fields: held slots at their baseline."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from rules_engine.core.action import SlotRef
 from rules_engine.core.condition import Finding
 from rules_engine.core.explain import label, mark, tree
 
+from .naming import slot_plain
 from .why import Next, Why
 from .why_facts import Told
 from .why_rule import Held, RuleWhy
@@ -20,8 +20,8 @@ def as_plain(why: Why) -> dict[str, object]:
         "store": facts.store.alias,
         "kind": facts.ref.kind.value,
         "id": facts.ref.id,
-        "called": why.called,
         "sku": why.sku or None,
+        "name": facts.fields.get("name") or None,
         "at": facts.asked.at,
         "seen_at": facts.case.seen_at,
         "is_known": facts.known.snapshot is not None,
@@ -50,7 +50,7 @@ def as_plain(why: Why) -> dict[str, object]:
 def _rule_plain(each: RuleWhy) -> dict[str, object]:
     return {
         "rule": each.rule.code,
-        "title": each.rule.title,
+        "title": each.rule.title or None,
         "trigger": each.rule.trigger.value,
         "mode": each.rule.mode.value,
         "about": str(each.about),
@@ -65,7 +65,7 @@ def _rule_plain(each: RuleWhy) -> dict[str, object]:
 
 def _held_plain(held: Held) -> Mapping[str, object]:
     return {
-        "slot": _slot_plain(held.slot),
+        "slot": slot_plain(held.slot),
         "state": held.state,
         "wish": held.wish,
         "baseline": held.baseline,
@@ -73,10 +73,6 @@ def _held_plain(held: Held) -> Mapping[str, object]:
         "because_of": list(held.cause),
         "says": list(held.says),
     }
-
-
-def _slot_plain(slot: SlotRef) -> dict[str, str]:
-    return {"product": slot.product, "aspect": slot.aspect.value, "target": slot.target}
 
 
 def _finding_plain(finding: Finding) -> list[dict[str, object]]:

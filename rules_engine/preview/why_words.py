@@ -100,21 +100,15 @@ def why_held_back(action: PlannedAction) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SlotWords:
-    """One slot of a product in words. `fields` are the product's, which know names.
-
-    `top` is the id under which the shop shows products that are in no category.
-    """
+    """One slot of a product in words. `fields` are the product's, which know names."""
 
     slot: SlotRef
     fields: Mapping[str, Any]
     directory: Directory
-    top: str | None = None
 
     @property
     def place(self) -> str:
         """What people call the category: `Featured (9691094)`."""
-        if self.slot.target == self.top:
-            return f"the shop's top level ({self.top})"
         label = label_of(self.slot, self.fields)
         names = self.directory.category_names(self.slot.target)
         return f"{names[0]} ({self.slot.target})" if label == f"category {self.slot.target}" and names else label

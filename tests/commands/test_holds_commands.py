@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command_house import LAPTOP, House, Shop, plain, poll
@@ -57,8 +58,9 @@ def walk(house: House) -> None:
     assert result.exit_code == 0, result.output
 
 
-def held(house: House, *arguments: str) -> list[dict[str, str]]:
-    found: list[dict[str, str]] = house.run_json("holds", *arguments)["holds"]
+def held(house: House, *arguments: str) -> list[dict[str, Any]]:
+    """Any: whatever JSON says."""
+    found: list[dict[str, Any]] = house.run_json("holds", *arguments)["holds"]
     return found
 
 
@@ -77,10 +79,11 @@ def test_nothing_is_held_where_nothing_was_taken(house: House) -> None:
 
 def test_holds_are_listed_by_name_with_their_totals(house: House, web: Shop) -> None:
     (found,) = held(house)
-    assert (found["rule"], found["store"], found["product"], found["state"]) == (RULE, "web", str(LAPTOP), "holding")
+    assert (found["rule"], found["store"], found["state"]) == (RULE, "web", "holding")
+    assert found["product"] == {"id": str(LAPTOP), "sku": "TR-1", "name": "Trail Runner"}
     assert found["what"] == f"is not in Featured ({FEATURED})"
     lines = house.run("holds", str(LAPTOP)).stdout.splitlines()
-    assert found["called"] in lines[1]
+    assert "Trail Runner (TR-1)" in lines[1]
     assert f"is not in Featured ({FEATURED})" in lines[1]
     assert lines[-1] == f"{RULE}, web: 1 holding"
     assert held(house, "--rule", RULE, "--store", "web", "Featured") == [found]
@@ -182,13 +185,13 @@ def test_undo_gives_a_product_its_brand_again_unless_a_person_chose_another(
         brands.deliver(server.url)
         poll(lambda: any(each["skipped"] for each in house.run_json("undo", rule)["undo"]))
         assert server.stop() == 0
-    shown = {each["product"]: each for each in house.run_json("undo", rule)["undo"]}
+    shown = {each["product"]["id"]: each for each in house.run_json("undo", rule)["undo"]}
     assert shown["drill-1"]["undoes"] == 'it gets the brand "Acme" back'
     assert shown["drill-2"]["skipped"] == 'somebody changed it since: it has the brand "Globex"'
     (came,) = house.run_json("undo", rule, "--apply")["orders"]
-    assert (came["product"], [action["step"] for action in came["actions"]]) == ("drill-1", ["undo"])
+    assert (came["product"]["id"], [action["step"] for action in came["actions"]]) == ("drill-1", ["undo"])
     assert len(brands.writes("/assign-products")) == 1
-    again = {each["product"]: each["skipped"] for each in house.run_json("undo", rule)["undo"]}
+    again = {each["product"]["id"]: each["skipped"] for each in house.run_json("undo", rule)["undo"]}
     assert again["drill-1"] == "it is as it was before already"
 
 
@@ -206,7 +209,7 @@ def test_a_paused_rule_is_shown_with_its_reason_and_goes_on_when_it_is_resumed(h
     house.run("release")
     assert "the stock is wrong" in house.run("why", str(LAPTOP), "--rule", RULE).stdout, "it outlives a release"
     resumed = house.run_json("resume", RULE)
-    assert (resumed["resumed"], resumed["paused"]) == (True, [])
+    assert resumed == {"rule": RULE, "store": None, "is_changed": True, "paused": [], "notes": []}
     assert "paused" not in house.run("why", str(LAPTOP), "--rule", RULE).stdout
 
 
@@ -249,7 +252,10 @@ def test_a_pause_wants_a_rule_that_there_is_and_a_reason(house: House) -> None:
     result = house.run("pause", "sold-out-leaves", "--because", "x")
     assert result.exit_code == 2
     assert 'There is no rule "sold-out-leaves"' in result.stderr
-    assert house.run_json("pause", RULE, "--because", "x")["paused"] == RULE
+    paused = house.run_json("pause", RULE, "--because", "x")
+    (pause,) = paused["paused"]
+    assert (pause["rule"], pause["store"], pause["because"]) == (RULE, None, "x")
+    assert paused == {"rule": RULE, "store": None, "is_changed": True, "paused": [pause], "notes": []}
 
 
 @pytest.mark.parametrize("command", ["holds", "forget", "release-hold", "undo", "pause", "resume"])

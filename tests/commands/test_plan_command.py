@@ -39,7 +39,7 @@ def house(tmp_path: Path) -> House:
     for name in ENVIRONMENT:
         del house.environment[name]
     with house.database() as database:
-        remember(database, WEB, [*SHOP, a_product("5", "Last Boot", stock=1)])
+        remember(database, WEB, [*SHOP, a_category("0", "Store front page"), a_product("5", "Last Boot", stock=1)])
     return house
 
 
@@ -60,14 +60,14 @@ def test_a_plan_says_in_words_what_would_happen(house: House) -> None:
     assert result.exit_code == 0
     assert result.stdout == (
         "web (Ecwid): 1 rule would touch 2 of 5 products: 2 taken out. "
-        "1 call, after 3 calls to look: about a second at the shop's rate.\n"
+        "1 call, after 4 calls to look: about a second at the shop's rate.\n"
         "\n"
         "sold-out-leaves-featured: Few pieces leave Featured\n"
         "  rules/featured.yaml:3\n"
         "  would be taken out of Featured (9691094): 2 products\n"
         "    City Walker (S-2)\n"
         "    Trail Runner (S-1)\n"
-        "  ! 1 of the products would be in no category any more, and the shop puts them at its top level\n"
+        "  ! 1 of the products would be in no category any more, and the shop puts them into Store front page (0)\n"
         "  ! what comes back later loses the position inside the category\n"
     )
 
@@ -133,9 +133,9 @@ def test_what_cannot_be_shown_is_wrong_usage_with_advice(house: House, arguments
 def test_a_plan_as_json_has_everything(house: House) -> None:
     made = house.run_json("plan", "--store", "web")
     (store,) = made["stores"]
-    assert (store["products"], store["touched"], store["calls"], store["reads"]) == (5, 2, 1, 3)
+    assert (store["products"], store["touched"], store["calls"], store["reads"]) == (5, 2, 1, 4)
     (rule,) = store["rules"]
-    assert [(each["name"], each["action"], each["doing"]) for each in rule["products"]] == [
+    assert [(each["product"]["name"], each["action"], each["doing"]) for each in rule["products"]] == [
         ("City Walker", "remove_from_category", "taken"),
         ("Trail Runner", "remove_from_category", "taken"),
     ]
@@ -182,7 +182,8 @@ def test_an_earlier_revision_is_read_as_it_was(house: House) -> None:
     house.write("featured.yaml", LATER)
     commit(house)
     made = house.run_json("plan", "--store", "web", "--against", "HEAD~1")
-    assert [(each["only_in"], each["name"]) for each in made["stores"][0]["differs"]] == [("other", "Last Boot")]
+    (differs,) = made["stores"][0]["differs"]
+    assert (differs["only_in"], differs["product"]["name"]) == ("other", "Last Boot")
 
 
 def test_a_revision_that_git_does_not_know_is_wrong_usage(house: House) -> None:
@@ -213,7 +214,8 @@ def test_rules_are_compared_with_those_of_a_folder(house: House, tmp_path: Path)
     (other / "featured.yaml").write_text(EARLIER)
     made = house.run_json("plan", "--store", "web", "--against", str(other))
     assert made["changes"]["edited"] == ["sold-out-leaves-featured"]
-    assert [(each["only_in"], each["name"]) for each in made["stores"][0]["differs"]] == [("other", "Last Boot")]
+    (differs,) = made["stores"][0]["differs"]
+    assert (differs["only_in"], differs["product"]["name"]) == ("other", "Last Boot")
 
 
 def test_rules_are_compared_with_a_rulebook_that_ran(house: House) -> None:
@@ -222,7 +224,7 @@ def test_rules_are_compared_with_a_rulebook_that_ran(house: House) -> None:
     ran = house.run_json("release")["rulebook"]
     house.write("featured.yaml", LATER)
     made = house.run_json("plan", "--store", "web", "--against", ran[:8])
-    assert [each["name"] for each in made["stores"][0]["differs"]] == ["Last Boot"]
+    assert [each["product"]["name"] for each in made["stores"][0]["differs"]] == ["Last Boot"]
 
 
 def test_rules_that_are_not_valid_any_more_are_told_apart_from_those_on_disk(house: House, tmp_path: Path) -> None:

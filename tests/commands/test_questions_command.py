@@ -151,7 +151,7 @@ def test_one_is_shown_with_its_products_by_name_and_what_the_answers_do(house: H
     assert "  taken out of category 9691094: 2 products\n    Runner 17 (RUN-17)\n    Runner 18 (RUN-18)\n" in said
     assert "    Runner 17 (RUN-17)\n    and 1 more\n" in house.run("questions", "show", FIRST, "--limit", "1").stdout
     shown = house.run_json("questions", "show", FIRST)
-    assert [each["name"] for each in shown["products"]] == ["Runner 17", "Runner 18"]
+    assert [each["product"]["name"] for each in shown["products"]] == ["Runner 17", "Runner 18"]
     assert shown["known"]["file"].endswith("featured.yaml")
 
 
@@ -237,7 +237,7 @@ def test_a_give_back_that_fails_is_a_finding_that_is_named(house: House, shops: 
     asked = house.run_json("questions")["questions"][0]
     result = house.run("questions", "yes", asked["id"])
     assert result.exit_code == 1
-    assert "  failed: 1 change\n" in result.stdout
+    assert "  given up: 1 change\n" in result.stdout
     assert "put into Featured (9691094): " in result.stdout
     assert "`rules-engine dead-letters` lists what failed." in result.stdout
 

@@ -136,7 +136,7 @@ async def test_what_was_done_before_the_span_is_not_told_again(world: World) -> 
     await sell(world, 1)
     world.clock.time += HOUR * 25
     await sell(world, 2)
-    assert [(each.products, each.names) for each in (await note(world)).done] == [(1, ("Hat",))]
+    assert [(each.products, [n.name for n in each.names]) for each in (await note(world)).done] == [(1, ["Hat"])]
     assert [each.products for each in (await note(world, since=DAY * 2)).done] == [2]
 
 
@@ -160,7 +160,7 @@ async def test_what_is_still_held_is_told_oldest_first_and_the_rest_is_counted(w
         world.clock.time += HOUR
     found = await note(world)
     assert found.held.products == 7
-    assert [each.product for each in found.held.first] == ["1", "2", "3", "4", "5"]
+    assert [each.product.id for each in found.held.first] == ["1", "2", "3", "4", "5"]
     said = lines_of_note(found)
     at = said.index("Held: 7 products, those for the longest first")
     assert said[at + 1].startswith("• Boot is not in Featured (101), since ")
@@ -253,7 +253,8 @@ async def test_times_are_those_of_the_store(world: World) -> None:
 async def test_as_values_the_note_says_the_same(world: World) -> None:
     await sell(world, 1)
     plain: Any = as_plain(await note(world))
-    assert plain["done"] == [{"rule": "sold-out", "step": "take", "products": 1, "first": ["Boot"]}]
+    boot = {"id": "1", "sku": "SKU-1", "name": "Boot"}
+    assert plain["done"] == [{"rule": "sold-out", "step": "take", "products": 1, "first": [boot]}]
     assert plain["held"]["first"][0]["text"] == "Boot is not in Featured (101)"
     assert plain["parked_because"] is None
 

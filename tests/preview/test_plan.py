@@ -163,7 +163,7 @@ def test_a_time_is_told_in_the_zone_of_the_store(database: Database) -> None:
 def test_a_product_that_would_lose_its_last_category_is_flagged(database: Database) -> None:
     made = of(plan(database, LEAVES), "sold-out-leaves")
     assert [line.name for line in made.lines if line.is_last] == ["Trail Runner"]
-    assert "1 of the products would be in no category any more, and the shop puts them at its top level" in (
+    assert "1 of the products would be in no category any more, and the shop puts them into category 0" in (
         made.irreversible
     )
 

@@ -537,8 +537,8 @@ def test_programs_get_plain_values(connection: sa.Connection) -> None:
     rules = plain["rules"]
     assert isinstance(rules, list)
     (rule,) = rules
-    assert (plain["store"], plain["id"], plain["called"], plain["is_exact"]) == ("web", "17", "Boot", True)
+    assert (plain["store"], plain["id"], plain["name"], plain["is_exact"]) == ("web", "17", "Boot", True)
     assert rule["condition"][1] == {"depth": 1, "truth": "met", "text": "tracks_stock is true", "kind": "field"}
     (hold,) = rule["holds"]
     assert (hold["state"], hold["wish"], hold["baseline"]) == ("holding", False, True)
-    assert hold["slot"] == {"product": "17", "aspect": "membership", "target": "1"}
+    assert hold["slot"] == {"aspect": "membership", "target": "1"}

@@ -176,7 +176,8 @@ def test_a_slot_is_said_in_words(aspect: str, value: bool | str | None, expected
     assert tuple(text.replace('"', "") for text in said) == expected
 
 
-def test_the_top_level_is_called_so() -> None:
+def test_the_top_level_is_called_by_the_name_that_a_rule_may_write() -> None:
     slot = SlotRef(ProductId("17"), Aspect.MEMBERSHIP, "0")
-    assert SlotWords(slot, {}, Directory(), "0").make(True, "it") == "put it into the shop's top level (0)"
+    directory = Directory({"0": CategoryEntry("0", ("Store front page",))})
+    assert SlotWords(slot, {}, directory).make(True, "it") == "put it into Store front page (0)"
     assert SlotWords(slot, {}, Directory()).make(True, "it") == "put it into category 0"
