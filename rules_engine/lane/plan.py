@@ -27,7 +27,8 @@ from rules_engine.database.ledger import load_cases
 from rules_engine.vendors.base import AnyVendor
 
 from .floors import Floors
-from .gate import Gate, Judged
+from .gate import Gate
+from .judged import Judged
 from .members import Members, Read, why_look
 from .page import LaterLook, Page, Visit
 from .read import Seen

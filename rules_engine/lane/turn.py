@@ -46,7 +46,7 @@ from .act import Actor, act
 from .asking import conclude_gathering
 from .calls import LONGEST_WAIT, Calls, Health, NotNowError, Send
 from .due import open_since
-from .gate import forget_expiry, keep
+from .judged import forget_expiry, keep
 from .names import Names
 from .page import Page, take_page
 from .plan import Plan, Planner
