@@ -29,6 +29,7 @@ def read_stores(path: Path) -> StoresFile:
     return load_stores(text, path=f"rules/{path.name}", vendors=VENDORS, environment=None)
 
 
+@cache  # several tests ask about each
 def problems_of(path: Path) -> tuple[Problem, ...]:
     """What `rules-engine check` finds in a file."""
     shown = f"rules/{path.name}"
