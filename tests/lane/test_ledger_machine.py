@@ -16,8 +16,9 @@ from engine_world import WEB, Cut, empty_database
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
-from lane_law import CALM, FIRST, PLENTY, SECOND, THIRD
+from lane_law import CALM, FIRST, LAST, PLENTY, SECOND, THIRD
 from ledger_machine import Ledger
+from ledger_rules import GUARDS, NAMES, RARE
 from quick_world import LastingDatabase, QuickWorld
 
 from rules_engine.core.order import OrderKind
@@ -26,7 +27,7 @@ STEPS = int(os.environ.get("STEPS", "200"))
 EXAMPLES = int(os.environ.get("EXAMPLES", "10"))
 
 ids = st.sampled_from(["1", "2", "3", "4", "5", "6"])
-names = st.sampled_from(["gone", "few", "emptied", "much", "keep"])
+names = st.sampled_from(NAMES)
 some = st.one_of(st.just(frozenset[str]()), st.just(frozenset[str]()), st.frozensets(names, max_size=2))
 
 
@@ -71,7 +72,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self.loop.run_until_complete(self.law.world.stop())
             self.loop.close()
 
-    @rule(id_=ids, number=st.sampled_from([0, 1, CALM, PLENTY]))
+    @rule(id_=ids, number=st.sampled_from([0, RARE, CALM, PLENTY]))
     def stock_changes(self, id_: str, number: int) -> None:
         self.law.sell(id_, number)
 
@@ -86,11 +87,11 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(minutes=st.sampled_from([4, 11]))
     def one_after_another_is_sold(self, minutes: int) -> None:
-        for id_ in sorted(self.law.stock):
+        for id_ in sorted(self.law.stock)[-4:]:
             self.law.sell(id_, 0)
             self.does(self.law.live(minutes=minutes))
 
-    @rule(id_=ids, where=st.sampled_from([FIRST, SECOND, THIRD]))
+    @rule(id_=ids, where=st.sampled_from([FIRST, SECOND, THIRD, LAST]))
     def a_person_edits(self, id_: str, where: str) -> None:
         self.does(self.law.edit(id_, where))
 
@@ -102,15 +103,36 @@ class LedgerMachine(RuleBasedStateMachine):
         self.does(self.law.edit(id_, FIRST))
         self.does(self.law.live(minutes=47))
 
-    @rule(is_yes=st.sampled_from([True, False, None]))
-    def a_rule_asks(self, is_yes: bool | None) -> None:
-        """All is sold, and a person answers or, without a yes or no, does not within a week."""
+    @rule(said=st.sampled_from(["yes", "no", "nothing", "not yet"]))
+    def a_rule_asks(self, said: str) -> None:
+        """All is sold, and a person answers, or does not within a week, or will later."""
         self.all_is_sold()
         self.does(self.law.live(minutes=5))
-        if is_yes is None:
+        if said == "nothing":
             self.law.sleep(200)
+        elif said == "not yet":
+            self.does(self.law.decides_alike())
         else:
-            self.does(self.law.answers(is_yes=is_yes))
+            self.does(self.law.answers(is_yes=said == "yes"))
+        self.does(self.law.live(minutes=5))
+
+    @rule(id_=ids, is_first=st.booleans(), is_undone=st.booleans())
+    def two_rules_hold_the_same(self, id_: str, is_first: bool, is_undone: bool) -> None:
+        """One joins the other; then each lets go in turn, unless a person undoes before what they took."""
+        for is_second in (is_first, not is_first):
+            self._wants_it_out(id_, is_second=is_second, is_it=True)
+        if is_undone:
+            self.does(self.law.edit(id_, SECOND))
+            self.does(self.law.live(minutes=5))
+        for is_second in (is_first, not is_first):
+            self._wants_it_out(id_, is_second=is_second, is_it=False)
+
+    def _wants_it_out(self, id_: str, *, is_second: bool, is_it: bool) -> None:
+        """One of the rules that take a product out of the second category wants it now, or no longer."""
+        if is_second:
+            self.law.publish(is_published=not is_it)
+        else:
+            self.law.sell(id_, RARE if is_it else CALM)
         self.does(self.law.live(minutes=5))
 
     @rule(is_published=st.booleans())
@@ -124,10 +146,10 @@ class LedgerMachine(RuleBasedStateMachine):
             if not is_heard:
                 self.law.lose()
 
-    @rule(id_=st.sampled_from(["7", "8", "9"]))
-    def a_product_is_added(self, id_: str) -> None:
+    @rule()
+    def a_product_is_added(self) -> None:
         if len(self.law.stock) < 7:
-            self.law.add(id_, FIRST)
+            self.law.add_another()
 
     @rule()
     def webhooks_are_lost(self) -> None:
@@ -159,7 +181,15 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(removed=some, paused=some, lower=st.integers(0, 1))
     def rules_are_edited(self, removed: frozenset[str], paused: frozenset[str], lower: int) -> None:
-        self.does(self.law.ordain(removed, paused - removed, lower=lower))
+        self.does(self.law.ordain(removed=removed, paused=paused - removed, lower=lower))
+
+    @rule(guard=st.sampled_from(sorted(GUARDS)), insists=st.booleans())
+    def rules_are_guarded_otherwise(self, guard: str, insists: bool) -> None:
+        self.does(self.law.ordain(guard=guard, insists=insists))
+
+    @rule()
+    def rules_are_renamed(self) -> None:
+        self.does(self.law.rename())
 
     @rule()
     def a_sweep_is_asked_for(self) -> None:
@@ -169,7 +199,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def questions_are_answered(self, is_yes: bool) -> None:
         self.does(self.law.answers(is_yes=is_yes))
 
-    @rule(name=st.one_of(st.just(""), names))
+    @rule(name=st.sampled_from(["", *NAMES]))
     def rules_are_stopped(self, name: str) -> None:
         self.does(self.law.stop(name))
 
@@ -179,8 +209,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule()
     def all_rules_run_again(self) -> None:
-        self.does(self.law.go_on())
-        self.does(self.law.ordain(frozenset(), frozenset(), lower=self.law.lower))
+        self.does(self.law.all_run())
 
     @rule(id_=ids, kind=st.sampled_from([OrderKind.GIVE_BACK, OrderKind.KEEP, OrderKind.RESUME]))
     def a_person_orders(self, id_: str, kind: OrderKind) -> None:
