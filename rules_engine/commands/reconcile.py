@@ -42,6 +42,7 @@ FOUND = {
     "changed": "changed without a webhook",
     "gone": "gone without a webhook",
     "undone": "changed back by people",
+    "fresh": "new or changed within the last 2 minutes: too fresh to say, since the webhook may still come",
     "planned": "to be changed by rules now",
     "held": "kept waiting, so that no category gets too empty",
     "asked": "kept waiting for an answer, or for the end of the sweep",

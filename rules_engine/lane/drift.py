@@ -9,11 +9,13 @@ from typing import Any
 
 from rules_engine.core.holds import HoldState
 from rules_engine.core.plan import ActionState, Case
-from rules_engine.core.sweep import Sweep
+from rules_engine.core.sweep import Sweep, SweepKind
 from rules_engine.core.view import is_changed
 
 NEW, CHANGED, GONE, UNDONE = "new", "changed", "gone", "undone"
 """What differed: unknown until now, other than known, no longer there, changed back by people."""
+FRESH = "fresh"
+"""What differed, and was changed so lately that nobody can say yet whether its webhook is lost."""
 PLANNED, HELD, ASKED = "planned", "held", "asked"
 """What rules made of it: actions to be sent, kept back, and kept back for a question."""
 
@@ -32,24 +34,26 @@ def tell(sweep: Sweep, pairs: Iterable[Pair]) -> Sweep:
     found = dict(sweep.found)
     examples = {word: list(shown) for word, shown in sweep.examples.items()}
     for before, after in pairs:
-        for word, number, sentence in _findings(before, after):
+        # While a store is learned no webhook is missed.
+        is_fresh = sweep.kind is not SweepKind.LEARNING and _is_fresh(after)
+        for word, number, sentence in _findings(before, after, is_fresh=is_fresh):
             found[word] = found.get(word, 0) + number
             if sentence and len(examples.setdefault(word, [])) < MOST_EXAMPLES:
                 examples[word].append(sentence)
     return replace(sweep, found=found, examples={word: tuple(shown) for word, shown in examples.items()})
 
 
-def _findings(before: Case, after: Case) -> Iterable[tuple[str, int, str]]:
+def _findings(before: Case, after: Case, *, is_fresh: bool) -> Iterable[tuple[str, int, str]]:
     if after.is_gone:
         if not before.is_gone:
             yield GONE, 1, f"{called(before)} no longer exists"
     elif before.snapshot is None or before.is_gone:
         if after.snapshot is not None:
-            yield NEW, 1, f"{called(after)} was not known"
-    elif _is_drift(before, after):
-        yield CHANGED, 1, f"{called(after)}: {difference(before, after)}"
+            yield FRESH if is_fresh else NEW, 1, f"{called(after)} was not known"
+    elif _is_changed(before, after):
+        yield FRESH if is_fresh else CHANGED, 1, f"{called(after)}: {difference(before, after)}"
     undone = [hold.rule for hold in _newly_stepped_back(before, after)]
-    if undone:
+    if undone and not is_fresh:
         yield UNDONE, len(undone), f"{called(after)}: a person changed back what {', '.join(dict.fromkeys(undone))} did"
     fresh = [action for key, action in after.actions.items() if before.actions.get(key) != action]
     for word, state, has_question in (
@@ -66,13 +70,17 @@ def _findings(before: Case, after: Case) -> Iterable[tuple[str, int, str]]:
             yield word, len(rules), f"{called(after)}: {', '.join(dict.fromkeys(rules))}"
 
 
-def _is_drift(before: Case, after: Case) -> bool:
-    """Whether the product is another than it was known, and no webhook that may still come would have told."""
-    if before.snapshot is None or after.snapshot is None or after.seen_at is None:
+def _is_changed(before: Case, after: Case) -> bool:
+    """Whether the product is another than it was known."""
+    if before.snapshot is None or after.snapshot is None:
         return False
-    version = after.snapshot.version
-    is_late = version is None or after.seen_at - version >= STILL_COMING
-    return is_late and is_changed(before.snapshot.fields, after.snapshot.fields)
+    return is_changed(before.snapshot.fields, after.snapshot.fields)
+
+
+def _is_fresh(after: Case) -> bool:
+    """Whether the shop changed the product so lately that a webhook may still come which tells of it."""
+    version = after.snapshot.version if after.snapshot is not None else None
+    return version is not None and after.seen_at is not None and after.seen_at - version < STILL_COMING
 
 
 def _newly_stepped_back(before: Case, after: Case) -> Iterable[Any]:  # Any: holds of either tuple
