@@ -64,7 +64,10 @@ def find_actions(connection: sa.Connection, keys: Iterable[ActionKey]) -> list[P
 def is_quiet(
     connection: sa.Connection, store: StoreAlias, subjects: Iterable[SubjectRef], *, asked_at: datetime
 ) -> bool:
-    """Whether the subjects were looked at since then, and no action of theirs waits for its first answer."""
+    """Whether the subjects were looked at since then, and no action of theirs waits for its first answer.
+
+    What is held back, or may be called for only later because of the hours of its rule, is not waited for.
+    """
     wanted = set(subjects)
     for kind in SubjectKind:
         for ids in chunks(ref.id for ref in wanted if ref.kind is kind):
@@ -74,7 +77,11 @@ def is_quiet(
             is_theirs = (actions.c.about_kind == kind.value) & actions.c.about_id.in_(ids)
             if kind is SubjectKind.PRODUCT:
                 is_theirs |= actions.c.product.in_(ids)
-            is_open = actions.c.state.in_([ActionState.PENDING.value, ActionState.SENT.value])
+            is_due_now = sa.or_(actions.c.due_at.is_(None), actions.c.due_at <= asked_at)
+            is_open = sa.or_(
+                actions.c.state == ActionState.SENT.value,
+                sa.and_(actions.c.state == ActionState.PENDING.value, is_due_now),
+            )
             under_way = sa.select(actions.c.key).where(actions.c.store == store, is_open, is_theirs)
             if connection.execute(is_due.limit(1)).first() or connection.execute(under_way.limit(1)).first():
                 return False
