@@ -146,7 +146,7 @@ def _why_stopped(connection: sa.Connection, store: StoreAlias, ids: Sequence[int
     is_waiting = any(order.kind is not OrderKind.KEEP for order in find_orders(connection, ids).values())
     if pause is None or not is_waiting:
         return ""
-    return f"Everything is paused in {store}, {pause.reason}: this is done after `rules-engine resume`."
+    return f"Everything is paused in {store}, {pause.reason}: this is done after `{pause.resume}`."
 
 
 def _is_done(

@@ -56,19 +56,19 @@ def pause(
         of = _store(file, store)
         with open_database(settings) as database:
 
-            def put(connection: sa.Connection) -> tuple[RuleCode, list[Pause]]:
+            def put(connection: sa.Connection) -> list[Pause]:
                 code = _rule(rules_in_force(connection, settings, file), rule, of)
                 pause_in_force(connection, store=of, rule=code, because=reason, now=now)
-                return code, open_pauses(connection)
+                return open_pauses(connection)
 
-            code, paused = database.write_now(put)
+            paused = database.write_now(put)
+    new = paused[-1]
     if as_json:
-        say_json(_fields(code, of, paused, is_changed=True))
+        say_json(_fields(new.rule, of, paused, is_changed=True))
         return
-    what = f"{code} is paused" if code else "Everything is paused"
-    resume_ = " ".join(["rules-engine resume", *([code] if code else []), *([f"--store {of}"] if of else [])])
+    what = f"{new.rule} is paused" if new.rule else "Everything is paused"
     say(f"{what} in {of or 'every store'}: nothing is taken or given back, and what is held stays as it is.")
-    say(f"`{resume_}` lets it go on.")
+    say(f"`{new.resume}` lets it go on.")
 
 
 def resume(rule: RuleArgument = None, *, store: StoreOption = None, as_json: AsJson = False) -> None:
@@ -136,11 +136,8 @@ def _still(code: RuleCode, store: StoreAlias, left: Sequence[Pause], rulebook: R
         is_about_it = not code or each.is_of_everything or each.rule == code
         is_there = not store or each.is_in(store)
         if is_about_it and is_there:
-            what = "everything" if each.is_of_everything else each.rule
-            where = f" --store {each.store}" if each.store else ""
-            rule = "" if each.is_of_everything else f" {each.rule}"
-            of = each.store or "every store"
-            notes.append(f"Still paused in {of}: {what}, {each.reason}. `rules-engine resume{rule}{where}` ends that.")
+            what, of = each.rule or "everything", each.store or "every store"
+            notes.append(f"Still paused in {of}: {what}, {each.reason}. `{each.resume}` ends that.")
     found = next((rule for rule in rulebook.rules if rule.code == code), None)
     if found is not None and found.mode is Mode.PAUSED:
         notes.append(f"{found.place} pauses it as well: write `mode: live` there.")

@@ -31,6 +31,12 @@ class Pause:
         """Since when and why: `since 2026-03-02 09:00 UTC, because prices are wrong`."""
         return f"since {self.since:%Y-%m-%d %H:%M} UTC, because {self.because}"
 
+    @property
+    def resume(self) -> str:
+        """The command that ends it: `rules-engine resume sold-out --store web`."""
+        parts = ["rules-engine resume", self.rule, f"--store {self.store}" if self.store else ""]
+        return " ".join(part for part in parts if part)
+
     def is_in(self, store: StoreAlias) -> bool:
         """Whether it is about this store."""
         return self.store in {"", store}

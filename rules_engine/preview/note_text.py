@@ -27,6 +27,15 @@ _STEPS: Mapping[Step, str] = {
 }
 
 
+_FOUND: Mapping[str, str] = {
+    "new": "new",
+    "changed": "changed without a webhook",
+    "gone": "gone without a webhook",
+    "undone": "changed back by people",
+}
+"""What a sweep finds that webhooks did not tell, in words."""
+
+
 def lines_of_note(note: StoreNote) -> list[str]:
     """The note of one store, its first line the title: three lines where nothing was done and nothing waits."""
     title = f"{note.store}, since {note.clock.at(note.since)} ({note.clock.zone})"
@@ -168,15 +177,14 @@ def _sweep(note: StoreNote) -> Iterator[str]:
         if note.can_be_swept:
             yield "The whole catalogue was never swept yet."
         return
-    found = [f"{count} {word}" for word, count in sorted(sweep.found.items()) if count]
+    found = [f"{sweep.found[word]:,} {said}" for word, said in _FOUND.items() if sweep.found.get(word)]
     drift = listed(found, "and") if found else "as was known"
     yield f"Last sweep {note.clock.at(sweep.finished_at)}: {_products(sweep.seen)}, {drift}."
 
 
 def _paused(pause: Pause, clock: Clock) -> str:
     what = pause.rule or "everything"
-    stop = f"rules-engine resume {pause.rule}" if pause.rule else "rules-engine resume --all"
-    return f"Paused {clock.ago(pause.since)}: {what}, because {pause.because}. Go on with `{stop}`."
+    return f"Paused {clock.ago(pause.since)}: {what}, because {pause.because}. Go on with `{pause.resume}`."
 
 
 def _question(open_: Open, clock: Clock) -> str:

@@ -15,7 +15,7 @@ from rules_engine.core.condition import Truth
 from rules_engine.core.decide import decide
 from rules_engine.core.judge import is_ripe, unknown_name
 from rules_engine.core.moments import Moment
-from rules_engine.core.pause import as_paused
+from rules_engine.core.pause import Pause, as_paused
 from rules_engine.core.plan import Case, Episode, EpisodeKey, PlannedAction
 from rules_engine.core.rule import Mode, Rule, Rulebook, RuleCode, longest_pause
 from rules_engine.core.sighting import Context, Decision, Sighting
@@ -63,9 +63,9 @@ class StorePlan:
 
     `products` and `categories` count what is known of the catalogue. `cost` is None where only some of the rules are
     shown. `orphans` are rules that run here no more and still hold something: of how many products. `notes` say what
-    putting the rules in force does to what is held and asked now. `open` counts the calls that were decided before and
-    are not this plan's doing. `failed` are products that could not be decided, each with the reason. `differs` is the
-    difference from another rulebook, if asked for.
+    putting the rules in force does to what is held and asked now. `pauses` are the rules that a command paused. `open`
+    counts the calls that were decided before and are not this plan's doing. `failed` are products that could not be
+    decided, each with the reason. `differs` is the difference from another rulebook, if asked for.
     """
 
     store: Store
@@ -76,6 +76,7 @@ class StorePlan:
     cost: Cost | None = None
     orphans: Mapping[RuleCode, int] = field(default_factory=dict)
     notes: tuple[Noted, ...] = ()
+    pauses: Mapping[RuleCode, Pause] = field(default_factory=dict)
     open: int = 0
     failed: Mapping[str, str] = field(default_factory=dict)
     differs: tuple[Difference, ...] | None = None
@@ -301,7 +302,10 @@ class _Preview:
         for code, count in self._catalogue.held.items():
             held[self._names.get(code, code)] += count
         lines: dict[RuleCode, list[Line]] = {}
+        pauses = {rule.code: pause for rule in self._rules if (pause := asked.pause_of(rule)) is not None}
         for line in self._lines:
+            if line.doing is Doing.CALLED_OFF and line.rule in pauses:
+                continue  # it is decided again once the rule goes on: that is the doing of the pause, not of the plan
             lines.setdefault(line.rule, []).append(line)
         rules = tuple(self._rule_plan(rule, lines.get(rule.code, ()), held, whole) for rule in self._rules)
         held_now = [HeldBefore.of(each.rule, each.holds, each.lines) for each in rules]
@@ -315,6 +319,7 @@ class _Preview:
             cost=self._calls.cost(),
             orphans=orphans,
             notes=tuple(change_notes(held_now, changes, orphans, asked)),
+            pauses=pauses,
             open=self._open,
             failed=self._failed,
         )

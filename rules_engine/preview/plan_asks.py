@@ -43,6 +43,11 @@ class Asked:
         found = load_questions(connection, store)
         return cls(tuple(found), count_products(connection, found), tuple(open_pauses(connection)))
 
+    def pause_of(self, rule: Rule) -> Pause | None:
+        """The command that paused a rule; None for one that runs, or that its file pauses."""
+        is_its = (pause for pause in self.pauses if rule.mode is Mode.PAUSED and rule.because == pause.reason)
+        return next(is_its, None)
+
 
 @dataclass(slots=True)
 class Wishes:

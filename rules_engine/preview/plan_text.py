@@ -161,11 +161,7 @@ def warnings_of(each: RulePlan) -> list[str]:
 
 def notes_of(plan: StorePlan) -> Iterator[str]:
     """What is to be known besides: rules that do nothing, that are paused or gone, and what was open anyway."""
-    for each in plan.rules:
-        if each.rule.mode is Mode.PAUSED:
-            because = f" ({each.rule.because})" if each.rule.because else ""
-            kept = f" keeps what it holds of {count(each.holds, 'product')}" if each.holds else " holds nothing"
-            yield f"{each.rule.code} is paused{because}:{kept}."
+    yield from _paused(plan)
     yield from (text for _, text in plan.notes)
     idle = [each.rule.code for each in plan.rules if each.is_idle]
     if idle and plan.products:
@@ -178,6 +174,21 @@ def notes_of(plan: StorePlan) -> Iterator[str]:
         yield f"{subject} could not be decided: {reason}"
     if len(plan.failed) > 10:
         yield f"and {_number(len(plan.failed) - 10)} more could not be decided."
+
+
+def _paused(plan: StorePlan) -> Iterator[str]:
+    """The rules that are paused, with what lets them go on; those that stand still with all others as one."""
+    stops = dict.fromkeys(pause for pause in plan.pauses.values() if pause.is_of_everything)
+    for pause in stops:
+        yield f"Everything is paused here, {pause.reason}: no rule takes or gives back anything until `{pause.resume}`."
+    for each in plan.rules:
+        by = plan.pauses.get(each.rule.code)
+        if each.rule.mode is not Mode.PAUSED or by in stops:
+            continue
+        because = f" ({each.rule.because})" if each.rule.because else ""
+        kept = f"keeps what it holds of {count(each.holds, 'product')}" if each.holds else "holds nothing"
+        until = f", and takes or gives back nothing until `{by.resume}`" if by is not None else ""
+        yield f"{each.rule.code} is paused{because}: it {kept}{until}."
 
 
 def count(number: int, thing: str) -> str:

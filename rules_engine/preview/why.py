@@ -144,7 +144,7 @@ def _notes(facts: Facts, in_force: InForce) -> Iterator[str]:
     for pause in stopped:
         yield (
             f"A person paused everything ({clock.at(pause.since)}), because {pause.because}: nothing is called. "
-            "`rules-engine resume` lets it go on."
+            f"`{pause.resume}` lets it go on."
         )
     if asked.is_past:
         return
