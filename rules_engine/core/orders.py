@@ -177,7 +177,9 @@ class _Carrier:
     def _again(self, rule: RuleCode) -> str:
         if rule not in self._bounds.order:
             return f"stays as it is, because {rule} does not run here any more"
-        return "taken again while its condition holds" + ("" if rule in self._bounds.live else ", once it may act")
+        return "the rule may take it again while its condition holds" + (
+            "" if rule in self._bounds.live else ", once it may act"
+        )
 
     def _is_kept_out(self, hold: Hold) -> bool:
         """Whether only a person, or a refusal, keeps the rule from taking again in a stretch that still runs."""

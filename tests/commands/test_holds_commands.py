@@ -131,7 +131,7 @@ def test_a_rule_takes_again_what_a_person_put_back_once_it_is_released(house: Ho
     assert held(house)[0]["state"] == "stepped back"
     assert "stepped back: a person put it back" in house.run("holds").stdout
     came = house.run_json("release-hold", RULE, str(LAPTOP))
-    assert came["orders"][0]["outcome"].endswith("taken again while its condition holds")
+    assert came["orders"][0]["outcome"].endswith("the rule may take it again while its condition holds")
     assert [action["step"] for action in came["orders"][0]["actions"]] == ["take"]
     assert len(web.writes("/unassignProducts")) == 2
 

@@ -296,7 +296,7 @@ def test_something_is_kept_also_while_everything_is_stopped() -> None:
 
 def test_a_rule_that_stepped_back_takes_again() -> None:
     desk = look(put_back().told(RESUME))
-    assert desk.came() == "Featured (10): taken again while its condition holds"
+    assert desk.came() == "Featured (10): the rule may take it again while its condition holds"
     assert desk.action().step is Step.TAKE
     desk.calls(Done(is_shown=True))
     look(desk, category_ids=[])
