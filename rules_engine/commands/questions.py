@@ -149,7 +149,8 @@ def show(id_: IdArgument, *, limit: ShownOption = 20, as_json: AsJson = False) -
     say(f"  {asks(question, len({each.product.id for each in inside}))}")
     if rule is not None:
         say(f"  the rule: {rule.title or rule.code}, {rule.place.path}:{rule.place.line}")
-    expiry = f"; without an answer by {short_time(question.expires_at)} it is a no" if question.expires_at else ""
+    is_open = question.state is QuestionState.OPEN and question.expires_at is not None
+    expiry = f"; without an answer by {short_time(question.expires_at)} it is a no" if is_open else ""
     say(f"  asked {short_time(question.asked_at)} (UTC){expiry}")
     if question.answered_at is not None:
         because = f": {question.said}" if question.said else ""

@@ -154,7 +154,10 @@ def _why_not(question: Question, now: datetime) -> str:
             )
         case _:
             because = f" ({question.said})" if question.said else ""
-            return f"This question was answered with {question.state.value} at {at}{because}: that stands."
+            again = ""
+            if question.state is QuestionState.NO and question.kind is QuestionKind.TAKE:
+                again = f" `rules-engine release-hold {question.rule}` lets the rule ask again."
+            return f"This question was answered with {question.state.value} at {at}{because}: that stands.{again}"
 
 
 def _why_stray(question: Question, *, is_yes: bool, is_stray: bool) -> str:

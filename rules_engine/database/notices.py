@@ -114,6 +114,9 @@ def has_note(connection: sa.Connection, target: str, day: date) -> bool:
 # Written out, not bound: SQLite uses a partial index only for a term that it can see when it plans.
 _IS_WAITING = notices.c.state == sa.literal_column("'waiting'")
 
+# As a term that leads no index: else SQLite walks over all that was ever told, by the ids, and not over what waits.
+_ID = notices.c.id + 0
+
 
 def _waits(target: str, rule: RuleCode) -> sa.ColumnElement[bool]:
     return sa.and_(_IS_WAITING, notices.c.target == target, notices.c.rule == rule)
@@ -142,9 +145,9 @@ def _digest(connection: sa.Connection, target: str, rule: RuleCode) -> Digest:
     ).where(waits)
     count, subjects, last, attempts = connection.execute(tally).one()
     if rule == NOTE:
-        newest = connection.execute(sa.select(notices).where(waits).order_by(notices.c.id.desc()).limit(1)).one()
+        newest = connection.execute(sa.select(notices).where(waits).order_by(_ID.desc()).limit(1)).one()
         return Digest(target, rule, (), count, 0, last, attempts, newest.text, newest.at)
-    rows = connection.execute(sa.select(notices).where(waits).order_by(notices.c.id).limit(LINES))
+    rows = connection.execute(sa.select(notices).where(waits).order_by(_ID).limit(LINES))
     told = tuple((StoreAlias(row.store), _from_row(row)) for row in rows)
     return Digest(target, rule, told, count, subjects, last, attempts)
 
@@ -156,7 +159,7 @@ def _from_row(row: sa.Row[Any]) -> Notice:
 
 def take_up(connection: sa.Connection, digest: Digest, *, now: datetime) -> bool:
     """Have it to oneself while it is sent. False when another process has it, or has sent it, since it was found."""
-    due = sa.and_(_waits(digest.target, digest.rule), notices.c.id <= digest.last, notices.c.due_at <= now)
+    due = sa.and_(_waits(digest.target, digest.rule), digest.last >= _ID, notices.c.due_at <= now)
     # In one statement: of two processes that do this at once only one changes any row.
     if connection.execute(sa.update(notices).where(due).values(due_at=now + SENDING)).rowcount == 0:
         return False
@@ -183,5 +186,5 @@ def postpone(connection: sa.Connection, digest: Digest, *, due_at: datetime, rea
 
 
 def _change(connection: sa.Connection, digest: Digest, **values: object) -> None:
-    of_digest = sa.and_(_waits(digest.target, digest.rule), notices.c.id <= digest.last)
+    of_digest = sa.and_(_waits(digest.target, digest.rule), digest.last >= _ID)
     connection.execute(sa.update(notices).where(of_digest).values(**values))

@@ -47,6 +47,9 @@ def asks(question: Question, products: int) -> str:
     """What is asked, or was, in a sentence."""
     about = count(products, "product")
     if question.kind is QuestionKind.GONE:
+        if not question.state.is_waiting:
+            what = f" {about}" if products else " something"
+            return f"{question.rule} was gone and held{what}: give back (yes) or keep (no)?"
         if not products:
             return f"{question.rule} is gone and holds nothing any more: either answer ends this."
         if question.reason == STORE_IS_GONE:
