@@ -144,6 +144,9 @@ class Floor:
     place: Place | None = field(default=None, compare=False)
 
 
+LONGEST_PAUSE = timedelta(days=30)
+"""The most that `at_most_every` may say: so far back it is remembered what a rule did to a product."""
+
 ASK_TO_EMPTY_OVER = 100
 """A rule that empties categories asks before it takes more products than this, whatever it says itself."""
 

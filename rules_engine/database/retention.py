@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.plan import ActionState
 from rules_engine.core.question import QuestionState
+from rules_engine.core.rule import LONGEST_PAUSE
 from rules_engine.core.sweep import SweepKind, SweepState
 from rules_engine.database.arrivals import DeliveryState
 from rules_engine.database.tables import actions, attempts, deliveries, history, holds, notices, traces
@@ -24,8 +25,8 @@ STEP = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long things are kept after they ended. Open holds and questions, open orders, waiting deliveries,
-    actions and rulebooks are kept for ever.
+    """How long things are kept after they ended. Open holds and questions, open orders and actions, dead letters,
+    waiting deliveries and rulebooks are kept for ever.
 
     `blind_bodies` is for shops that cannot be read, where a body is the only sight of a product. `keys` are the
     duplicate keys, with the rest of their rows: longer than any shop goes on delivering the same thing.
@@ -53,6 +54,7 @@ class Pruned:
     orders: int = 0
     sweeps: int = 0
     pauses: int = 0
+    actions: int = 0
 
     @property
     def is_complete(self) -> bool:
@@ -77,6 +79,7 @@ def prune(
         ),
         holds=_delete(connection, holds.c.id, holds.c.ended_at < now - retention.ended_holds),
         history=_prune_history(connection, now - retention.records),
+        actions=_delete(connection, actions.c.seq, _is_forgettable(now, retention.records)),
         # Also what nobody could be told: its target's address may not be set for years.
         notices=_delete(connection, notices.c.id, notices.c.at < now - retention.records),
         questions=_delete(
@@ -103,6 +106,31 @@ _is_still_judged = attempts.c.action.in_(
 _is_settled = questions.c.state.not_in([s.value for s in QuestionState if s.is_waiting]) & ~sa.exists().where(
     actions.c.question == questions.c.id
 )
+
+
+def _is_forgettable(now: datetime, records: timedelta) -> sa.ColumnElement[bool]:
+    """Actions that ended, that nothing open needs any more, and that count nowhere.
+
+    Limits, and how often a rule takes one product, look back to what was called. What a rule holds is explained by
+    what it did for it, also a while after it let go; a question by what was in it, as long as it is there itself.
+    """
+    before = now - records
+    counted = min(before, now - LONGEST_PAUSE)
+    has_ended = actions.c.state.not_in([s.value for s in ActionState if s.is_open or s is ActionState.DEAD])
+    is_held = sa.exists().where(
+        holds.c.store == actions.c.store,
+        holds.c.product == actions.c.product,
+        holds.c.aspect == actions.c.aspect,
+        holds.c.target == actions.c.slot_target,
+        sa.or_(holds.c.ended_at.is_(None), holds.c.ended_at >= before),
+    )
+    is_asked = sa.exists().where(
+        questions.c.id == actions.c.question,
+        sa.or_(questions.c.answered_at.is_(None), questions.c.answered_at >= before),
+    )
+    is_old = [actions.c.created_at < before]
+    is_old += [sa.or_(column.is_(None), column < counted) for column in (actions.c.called_at, actions.c.done_at)]
+    return sa.and_(*is_old, has_ended, ~is_held, ~is_asked)
 
 
 def _is_over(before: datetime) -> sa.ColumnElement[bool]:

@@ -196,6 +196,17 @@ sa.Index(
     sqlite_where=actions.c.question.is_not(None),
     postgresql_where=actions.c.question.is_not(None),
 )
+# What waits longest for room in a category comes first.
+sa.Index(
+    "ix_actions_held",
+    actions.c.store,
+    actions.c.rule,
+    actions.c.target,
+    actions.c.created_at,
+    actions.c.product,
+    sqlite_where=actions.c.state == "held back",
+    postgresql_where=actions.c.state == "held back",
+)
 
 attempts = sa.Table(
     "attempts",

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from rules_engine.core.problem import Place
-from rules_engine.core.rule import FLAP_LIMIT, EffectKind, Floor, Guards, Identified, Named, Target, Trigger
+from rules_engine.core.rule import (
+    FLAP_LIMIT,
+    LONGEST_PAUSE,
+    EffectKind,
+    Floor,
+    Guards,
+    Identified,
+    Named,
+    Target,
+    Trigger,
+)
 from rules_engine.core.subject import SubjectKind
 from rules_engine.core.words import fold
 
@@ -25,9 +35,6 @@ KEYS = (
     *("if_no_category_is_left", "limits", "never_leave", "ask_first"),
 )
 """The keys of a rule that are guards."""
-
-LONGEST_PAUSE = timedelta(days=30)
-"""How far back what a rule did to a product is remembered."""
 
 MOST_TAKES = 1000
 

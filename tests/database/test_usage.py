@@ -201,3 +201,13 @@ def test_what_a_rule_did_long_ago_is_not_read_to_count_what_it_does(connection: 
         "SEARCH actions USING INDEX ix_actions_called (store=? AND rule=? AND called_at>?)",
         "SEARCH actions USING INDEX ix_actions_state (state=? AND store=?)",
     ]
+
+
+def test_who_waits_longest_is_found_without_reading_all_that_is_held_back(connection: sa.Connection) -> None:
+    seen: list[tuple[str, Any]] = []
+    sa.event.listen(connection, "before_cursor_execute", lambda *a: seen.append((a[2], a[3])))
+    held_removes(connection, WEB, RULE, "c1", due_by=NOW, limit=1)
+    [(text, values)] = seen
+    plan = [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values)]
+    assert plan[0] == "SEARCH actions USING INDEX ix_actions_held (store=? AND rule=? AND target=?)"
+    assert not [said for said in plan if "ORDER BY" in said]
