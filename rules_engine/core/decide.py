@@ -13,11 +13,15 @@ from .judge import Judged, judge_rules
 from .moments import Moment
 from .notices import notices_of
 from .observe import moved
-from .orders import given_up_as_gone
+from .orders import given_up
 from .plan import ActionState, Case, Trace
 from .sighting import Context, Decision, Sighting, document_of
 from .subject import Snapshot, SubjectKind
 from .view import as_people_made_it, is_changed
+
+
+NEVER_SEEN = "nothing is done: no delivery has shown this product yet, and the shop cannot be asked about it"
+"""What came of an order about a product of which nothing is known, nor can be."""
 
 
 def decide(case: Case, sighting: Sighting, context: Context) -> Decision:
@@ -27,8 +31,10 @@ def decide(case: Case, sighting: Sighting, context: Context) -> Decision:
     if _is_late(case, sighting):
         return Decision(case, is_late=True)
     if sighting.snapshot is None and (case.snapshot is None or case.is_gone):
-        if case.is_gone:
-            case = replace(case, orders=given_up_as_gone(case.orders, _no_longer(case)))
+        # A shop that can be read shows it at the next look; of another nobody knows what there is to carry out.
+        reason = _no_longer(case) if case.is_gone else "" if context.capabilities.can_read else NEVER_SEEN
+        if reason:
+            case = replace(case, orders=given_up(case.orders, reason))
         return Decision(case)  # what is gone comes back by being seen, not by being remembered
     if sighting.ref.kind is SubjectKind.PRODUCT:
         return decide_product(case, sighting, context)
@@ -71,7 +77,7 @@ def _decide_gone(case: Case, sighting: Sighting, context: Context) -> Decision:
         for rule in sorted(holders, key=lambda code: context.order.get(code, 0))
     )
     done = replace(case, is_gone=True, slots=slots, actions=actions, episodes=episodes, seen_at=sighting.at)
-    done = replace(done, orders=given_up_as_gone(case.orders, reason))
+    done = replace(done, orders=given_up(case.orders, reason))
     if case.snapshot is None or case.is_gone:
         return Decision(done, traces)
     heard = _judge_deletion(case, case.snapshot, sighting, context)

@@ -48,8 +48,8 @@ def carry_out(scene: Scene, slots: Mapping[SlotRef, SlotCase], bounds: Bounds) -
     return carrier.carry_out(scene.case.orders)
 
 
-def given_up_as_gone(orders: tuple[Order, ...], reason: str) -> tuple[Order, ...]:
-    """The orders once the product is gone: there is nothing to do for them any more."""
+def given_up(orders: tuple[Order, ...], reason: str) -> tuple[Order, ...]:
+    """The orders about a product that is gone, or that nobody can know: there is nothing to do for them."""
     return tuple(replace(order, outcome=reason) if order.is_open else order for order in orders)
 
 

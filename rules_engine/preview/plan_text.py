@@ -188,7 +188,7 @@ def _paused(plan: StorePlan) -> Iterator[str]:
         because = f" ({each.rule.because})" if each.rule.because else ""
         kept = f"keeps what it holds of {count(each.holds, 'product')}" if each.holds else "holds nothing"
         until = f", and takes or gives back nothing until `{by.resume}`" if by is not None else ""
-        yield f"{each.rule.code} is paused{because}: it {kept}{until}."
+        yield f"{each.rule.code} is paused{because}: {kept}{until}."
 
 
 def count(number: int, thing: str) -> str:

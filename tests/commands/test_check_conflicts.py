@@ -48,6 +48,7 @@ def test_a_rule_that_nothing_can_meet_is_an_error(house: House) -> None:
     house.write("never.yaml", NEVER)
     found = house.run_json("check", code=1)
     assert [problem["code"] for problem in found["problems"]] == ["never-true"]
+    assert found["valid"] is False, "as the exit code says"
     assert found["problems"][0]["message"] == (
         "nothing can ever meet this rule: product.stock must be 3 and product.tracks_stock must be false"
     )

@@ -294,3 +294,96 @@ def test_what_a_rule_asks_is_done_after_a_yes_and_left_after_a_no(
         assert bool(shops["web"].writes("unassignProducts")) is (word == "yes")
         assert (": 1 change\n" in result.stdout, "  done: " in result.stdout) == (True, word == "yes")
         assert server.stop() == 0
+
+
+# ---------------------------------------------------------------------------------------- after the answer
+
+
+LIMITED = """
+rules:
+  sold-out-leaves-featured:
+    stores: [web]
+    while: {product.can_be_ordered: false}
+    do: [remove_from_category: Featured]
+    limits: {per_day: 1 product}
+"""
+SUMMER_TOP = 37208344
+
+
+@pytest.fixture
+def asking(house: House, shops: Mapping[str, Shop]) -> Shop:
+    """The web shop, in which two products are sold out that the rule may not take in one day."""
+    for file in house.rules.glob("*.yaml"):
+        if file.name != "stores.yaml":
+            file.unlink()
+    house.write("rules.yaml", LIMITED)
+    house.run("release")
+    for id_ in (LAPTOP, SUMMER_TOP):
+        shops["web"].edit("sell_out", id_)
+    assert house.run("reconcile", "web").exit_code == 0
+    return shops["web"]
+
+
+def test_a_hold_that_waits_for_an_answer_names_its_question(house: House, asking: Shop) -> None:
+    (asked,) = house.run_json("questions")["questions"]
+    found = house.run_json("holds")["holds"]
+    assert {(each["state"], each["waits"]) for each in found} == {
+        ("pending", f"waits for question {asked['id'][:8]}"),
+    }
+    assert found[0]["what"] == "to take it out of Featured (9691094)"
+    assert f"waits for question {asked['id'][:8]}" in house.run("holds").stdout
+
+
+def test_who_releases_a_hold_that_a_limit_keeps_back_is_told_what_it_waits_for(house: House, asking: Shop) -> None:
+    (asked,) = house.run_json("questions")["questions"]
+    assert house.run("questions", "no", asked["id"][:8]).exit_code == 0
+    released = house.run("release-hold", RULE)
+    (again,) = house.run_json("questions")["questions"]
+    id_ = again["id"][:8]
+    assert released.exit_code == 1
+    assert "taken again" not in released.stdout
+    assert "take it out of Featured (9691094): held back" in released.stdout
+    assert released.stderr.startswith(f"It waits for question {id_}, because it wants to take 2 products within a day;")
+    assert f"`rules-engine questions yes {id_}` or `no {id_}` answers it." in released.stderr
+    assert not asking.writes()
+
+
+def test_an_answered_question_shows_what_was_done_and_what_was_not_with_the_reason(house: House, asking: Shop) -> None:
+    (asked,) = house.run_json("questions")["questions"]
+    asking.edit("restock", SUMMER_TOP, 5)
+    assert house.run("questions", "yes", asked["id"][:8]).exit_code == 0
+    shown = house.run("questions", "show", asked["id"][:8]).stdout
+    done, not_done = shown.index("taken out of Featured (9691094), done: 1 product"), shown.index(", not done (")
+    assert done < shown.index("Trail Runner") < not_done < shown.index("Summer Top")
+    assert "it is a no" not in shown
+    came = {
+        each["product"]["sku"]: each["came"] for each in house.run_json("questions", "show", asked["id"])["products"]
+    }
+    assert came["TR-1"] == "done"
+    assert came["ST-0"].startswith("not done (")
+
+
+def test_a_no_says_how_it_is_asked_again(house: House, asking: Shop) -> None:
+    (asked,) = house.run_json("questions")["questions"]
+    house.run("questions", "no", asked["id"][:8], "--because", "not today")
+    again = house.run("questions", "yes", asked["id"][:8])
+    assert again.exit_code == 1
+    assert f"(not today): that stands. `rules-engine release-hold {RULE}` lets the rule ask again." in again.stderr
+
+
+def test_the_question_of_a_rule_that_is_gone_tells_what_became_of_each_product(house: House, asking: Shop) -> None:
+    (asked,) = house.run_json("questions")["questions"]
+    house.run("questions", "yes", asked["id"][:8])
+    house.write("rules.yaml", "rules: {}\n")
+    house.run("release")
+    (gone,) = house.run_json("questions")["questions"]
+    assert "nothing is given back any more, and no later yes changes that" in (
+        house.run("questions", "show", gone["id"]).stdout
+    )
+    house.run("questions", "no", gone["id"])
+    shown = house.run("questions", "show", gone["id"]).stdout
+    assert f"  {RULE} was gone and held 2 products: give back (yes) or keep (no)?\n" in shown
+    kept = "Featured (9691094): stays as it is, and nothing is given back any more: 2 products"
+    assert f"  {kept}\n    Summer Top (ST-0)\n    Trail Runner (TR-1)\n" in shown
+    listed = house.run("questions", "--all").stdout
+    assert "either answer ends this" not in listed

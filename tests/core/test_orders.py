@@ -511,6 +511,20 @@ def test_for_a_product_that_is_gone_there_is_nothing_to_do(kind: OrderKind) -> N
     assert desk.case().orders == ()
 
 
+@pytest.mark.parametrize("kind", list(OrderKind))
+def test_an_order_about_a_product_that_was_never_seen_waits_for_a_read_or_says_that_there_is_none(
+    kind: OrderKind,
+) -> None:
+    desk = holding().told(kind, "a", membership())
+    case, sighting = replace(desk.case(), snapshot=None), Sighting(product("p1"), desk.at)
+    assert decide(case, sighting, desk.context()).case.orders == case.orders
+    blind = replace(desk.context(), capabilities=UNREADABLE)
+    (order,) = decide(case, sighting, blind).case.orders
+    assert order.outcome == (
+        "nothing is done: no delivery has shown this product yet, and the shop cannot be asked about it"
+    )
+
+
 # ---------------------------------------------------------------------------------------- whatever happens
 
 stands = st.sampled_from([sold_out, sent, taken, holding, put_back, owing, refused])

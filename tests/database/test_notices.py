@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -60,6 +61,20 @@ def test_a_message_loads_its_first_lines_and_counts_the_rest(connection: sa.Conn
     [digest] = due(connection)
     assert [one.subject.id for _, one in digest.notices] == [str(number) for number in range(LINES)]
     assert (digest.count, digest.subjects) == (LINES + 6, LINES + 5)
+
+
+def test_no_message_is_looked_for_among_all_that_was_ever_told(connection: sa.Connection) -> None:
+    add(connection, notice("1"))
+    told.add_note(connection, "floor", NOW.date(), "Morning", at=NOW, now=NOW)
+    seen: list[tuple[str, Any]] = []
+    sa.event.listen(connection, "before_cursor_execute", lambda *a: seen.append((a[2], a[3])))
+    for digest in due(connection):
+        told.take_up(connection, digest, now=NOW + GATHERED_FOR)
+        told.postpone(connection, digest, due_at=NOW, reason="away")
+        told.mark_sent(connection, digest, now=NOW)
+    for text, values in seen[:]:
+        plan = [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values)]
+        assert any("ix_notices_waiting" in said for said in plan), (text, plan)
 
 
 def test_what_comes_while_a_message_is_sent_is_in_the_next_one(connection: sa.Connection) -> None:

@@ -116,7 +116,7 @@ async def test_the_note_of_a_quiet_shop_is_three_lines(world: World) -> None:
         "Of 3 rules, idle did nothing for the longest (nothing yet)."
     )
     assert swept.startswith("Last sweep ")
-    assert swept.endswith(": 1,200 products, 3 changed.")
+    assert swept.endswith(": 1,200 products, 3 changed without a webhook.")
 
 
 async def test_what_was_taken_and_returned_is_told_by_rule_with_the_first_products_by_name(world: World) -> None:
@@ -209,6 +209,28 @@ async def test_questions_are_told_with_the_commands_that_answer_them(world: Worl
         "Answer with `rules-engine questions yes aaaaaaaa`, or no."
     )
     assert "keep: `rules-engine questions no bbbbbbbb`" in said[at + 2]
+
+
+async def test_what_never_leave_keeps_waiting_is_told_with_the_category(world: World) -> None:
+    await sell(world, 1, 2)
+    waits = "would leave Featured with fewer than 4 products; waits until there are more"
+    kept = sa.update(actions).where(actions.c.product == "1").values(state="held back", reason=waits)
+    await write(world, lambda connection: connection.execute(kept))
+    said = await text(world)
+    at = said.index("Kept waiting by `never_leave`, until there is room: 1 product")
+    assert said[at + 1] == f"• take Boot out of Featured (101) (sold-out: {waits})"
+    await write(world, save_questions, asked=[question("aaaaaaaa-1", world.clock())])
+    asked = sa.update(actions).where(actions.c.product == "1").values(question="aaaaaaaa-1")
+    await write(world, lambda connection: connection.execute(asked))
+    assert (await note(world)).kept_waiting.products == 0, "it is told with its question"
+
+
+async def test_a_pause_is_told_with_the_command_that_ends_it(world: World) -> None:
+    now = world.clock()
+    await write(world, pause_in_force, store=WEB, rule=RuleCode(""), because="stock-taking", now=now)
+    assert "Paused now: everything, because stock-taking. Go on with `rules-engine resume --store web`." in (
+        await text(world)
+    )
 
 
 async def test_pauses_parked_stores_and_what_could_not_be_looked_at_are_told(world: World) -> None:

@@ -15,14 +15,17 @@ from engine_world import WEB, World, empty_database, rulebook, stores
 from remembered import NOON, SHOP, remember
 
 from rules_engine.core.changes import fingerprint
+from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.question import Question, QuestionKind, QuestionState, question_id
 from rules_engine.core.rule import RuleCode
 from rules_engine.core.sweep import SweepKind
 from rules_engine.database.engine import Database
+from rules_engine.database.pauses import add_pause
 from rules_engine.database.questions import save_questions
 from rules_engine.database.sweeps import request_sweep
 from rules_engine.database.tables import actions
 from rules_engine.database.tables_people import sweeps
+from rules_engine.lane.rules import pause_in_force
 from rules_engine.preview.plan import StorePlan, preview
 from rules_engine.preview.plan_fields import plan_fields
 from rules_engine.preview.plan_markdown import markdown_of_plan
@@ -230,3 +233,46 @@ def test_text_markdown_and_json_say_it(database: Database) -> None:
     assert fields["rules"][0]["asks"] == [said]
     assert fields["notes"] == []
     assert json.dumps(fields)
+
+
+# What is paused.
+
+
+def paused(database: Database, *, store: str = "", rule: str = "") -> None:
+    database.write_now(partial(add_pause, store=StoreAlias(store), rule=RuleCode(rule), because="a look", now=NOON))
+
+
+def test_a_rule_that_a_command_paused_says_what_lets_it_go_on(database: Database) -> None:
+    paused(database, store="web", rule="leaves")
+    made = plan(database, rules())
+    said = list(text_of_plan(made, limit=5))
+    assert said[0] == "web (Ecwid): nothing would change in 4 products."
+    assert said[-1] == (
+        "leaves is paused (since 2026-06-01 12:00 UTC, because a look): holds nothing, and takes or gives back "
+        "nothing until `rules-engine resume leaves --store web`."
+    )
+
+
+@pytest.mark.anyio
+async def test_what_a_paused_rule_had_decided_is_not_told_as_called_off_by_the_plan(tmp_path: Path) -> None:
+    text = rules("limits: {per_day: 1 product}")
+    async with World(tmp_path / "engine.db", text, only=(WEB,)) as world:
+        for id_ in (37208339, 37208341, 37208345):
+            world.web.sell_out(id_)
+        await world.settle()
+        await world.database.write(partial(pause_in_force, store=WEB, rule=OLD, because="a look", now=world.clock()))
+        store = next(each for each in stores() if each.alias == WEB)
+        vendor = VENDORS[store.settings.vendor](store.settings)
+        made = preview(world.database, store, vendor, rulebook(text), now=world.clock(), lag=LAG)
+        assert not made.lines
+
+
+def test_a_pause_of_everything_is_said_once(database: Database) -> None:
+    paused(database)
+    two = rules() + rules(code="also", stock=2).replace("rules:\n", "")
+    said = [line for line in text_of_plan(plan(database, two), limit=5) if "paused" in line]
+    (line,) = said
+    assert line == (
+        "Everything is paused here, since 2026-06-01 12:00 UTC, because a look: no rule takes or gives back anything "
+        "until `rules-engine resume`."
+    )
