@@ -15,7 +15,7 @@ from rules_engine.core.decide import decide
 from rules_engine.core.delivery import Delivery, DeliveryId
 from rules_engine.core.outcome import answered, attempted
 from rules_engine.core.plan import ActionState, Case
-from rules_engine.core.question import QuestionId
+from rules_engine.core.question import Question, QuestionId, QuestionKind, QuestionState
 from rules_engine.core.rule import RulebookHash, RuleCode
 from rules_engine.core.sighting import Context, Sighting
 from rules_engine.core.store import Store
@@ -25,6 +25,7 @@ from rules_engine.database.arrivals import Arrival, insert, row_of
 from rules_engine.database.catalogue import category_episodes, load_directory
 from rules_engine.database.history import rulebook_at
 from rules_engine.database.lanes import clear_looks, schedule_looks
+from rules_engine.database.questions import save_questions
 from rules_engine.database.rulebooks import activate, store_rulebook
 from rules_engine.database.traces import add_traces
 from rules_engine.preview.why import InForce, Why, explain
@@ -165,6 +166,12 @@ class Desk:
         for key in before.actions:
             case = held_back(case, key, reason, question=question)
         self._save(before, case)
+        return self
+
+    def asks(self, id_: QuestionId, rule: str, state: QuestionState = QuestionState.OPEN) -> Desk:
+        """A question of a rule, open or answered."""
+        asked = Question(id_, WEB, RuleCode(rule), QuestionKind.TAKE, "it wants to", "f", state, self.at)
+        save_questions(self.connection, [asked])
         return self
 
     def case(self, ref: SubjectRef) -> Case:

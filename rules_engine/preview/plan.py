@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from rules_engine.core.action import ActionKind
-from rules_engine.core.changes import Changes, changes_between
+from rules_engine.core.changes import Changes, changes_between, fingerprint
 from rules_engine.core.clock import say_duration
 from rules_engine.core.condition import Truth
 from rules_engine.core.decide import decide
@@ -138,7 +138,8 @@ def preview(
         if theirs is not None:
             differs += _differences(new, theirs.plan(page))
     changes = None if in_force is None else changes_between(in_force, rulebook)
-    plan = ours.finished(asked, changes)
+    prints = {rule.code: fingerprint(rule) for rule in rulebook.for_store(store.alias)}
+    plan = ours.finished(asked, changes, prints)
     return plan if theirs is None else replace(plan, differs=tuple(sorted(differs, key=lambda each: each.line.order)))
 
 
@@ -294,7 +295,7 @@ class _Preview:
 
     # ------------------------------------------------------------------------------------ conclude
 
-    def finished(self, asked: Asked, changes: Changes | None) -> StorePlan:
+    def finished(self, asked: Asked, changes: Changes | None, prints: Mapping[RuleCode, str]) -> StorePlan:
         """The plan of the store."""
         self._calls.look_at(self._pending)
         whole = self._calls.empty({id_: frozenset(members) for id_, members in self._members.items()})
@@ -318,7 +319,7 @@ class _Preview:
             rules=rules,
             cost=self._calls.cost(),
             orphans=orphans,
-            notes=tuple(change_notes(held_now, changes, orphans, asked)),
+            notes=tuple(change_notes(held_now, changes, orphans, asked, prints)),
             pauses=pauses,
             open=self._open,
             failed=self._failed,

@@ -10,7 +10,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from rules_engine.core.action import ActionKind
-from rules_engine.core.changes import Changes, fingerprint
+from rules_engine.core.changes import Changes
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.directory import Directory, Unresolved
 from rules_engine.core.limits import KINDS, Ceiling, Used, breach, ceilings
@@ -142,11 +142,16 @@ Noted = tuple[RuleCode, str]
 
 
 def change_notes(
-    rules: Sequence[HeldBefore], changes: Changes | None, orphans: Mapping[RuleCode, int], asked: Asked
+    rules: Sequence[HeldBefore],
+    changes: Changes | None,
+    orphans: Mapping[RuleCode, int],
+    asked: Asked,
+    fingerprints: Mapping[RuleCode, str],
 ) -> Iterator[Noted]:
     """What putting the plan's rules in force does to what is held and asked now, in sentences.
 
-    `changes` is the difference from the rules in force, None where nobody knows it.
+    `changes` is the difference from the rules in force, None where nobody knows it. `fingerprints` are those of the
+    rules as they are written: a pause by command is no edit.
     """
     edited = frozenset(changes.edited) if changes else frozenset()
     for each in changes.renamed if changes else ():
@@ -164,7 +169,7 @@ def change_notes(
         else:
             text = "you would be asked whether they are given back or kept, and until then they stay as they are"
             yield code, f"{said}: {text}. If it has another name now, write `formerly: {code}` in that rule."
-    yield from _of_questions(asked, {each.rule.code: each.rule for each in rules}, changes)
+    yield from _of_questions(asked, fingerprints, changes)
 
 
 def _of_edited(each: HeldBefore) -> Iterator[Noted]:
@@ -180,7 +185,7 @@ def _of_edited(each: HeldBefore) -> Iterator[Noted]:
         yield rule.code, f"{rule.code} was edited and holds {held}: {', '.join(part for part in parts if part)}."
 
 
-def _of_questions(asked: Asked, rules: Mapping[RuleCode, Rule], changes: Changes | None) -> Iterator[Noted]:
+def _of_questions(asked: Asked, rules: Mapping[RuleCode, str], changes: Changes | None) -> Iterator[Noted]:
     names = {each.former: each.code for each in changes.renamed} if changes else {}
     for question in asked.questions:
         code = names.get(question.rule, question.rule)
@@ -189,7 +194,7 @@ def _of_questions(asked: Asked, rules: Mapping[RuleCode, Rule], changes: Changes
                 yield code, f"{question.rule} is back, so nobody is asked any more what becomes of what it holds."
             continue
         about = _products(asked.products.get(question.id, 0))
-        if code not in rules or fingerprint(rules[code]) != question.fingerprint:
+        if code not in rules or rules[code] != question.fingerprint:
             yield code, f"The open question of {question.rule} about {about} would be void, and judged anew."
         else:
             yield code, f"{code} waits for an answer about {about}: `rules-engine questions show {question.id[:8]}`."

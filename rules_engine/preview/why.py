@@ -201,6 +201,6 @@ def _of_action(facts: Facts, action: PlannedAction) -> Next:
         case ActionState.SENT:
             return Next(action.due_at, f"the shop was asked to {deed}, for {rule}: whether it did is not known yet")
         case ActionState.HELD:
-            return Next(None, f"{returns}: {why_held_back(action)}", is_held_back=True)
+            return Next(None, f"{returns}: {why_held_back(action, facts.questions)}", is_held_back=True)
         case _:
             return Next(action.due_at, f"the shop said done: {deed}, for {rule}; a look is still to show it")

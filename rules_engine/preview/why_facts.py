@@ -14,6 +14,7 @@ from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.directory import Directory
 from rules_engine.core.holds import Hold, HoldState, Slot
 from rules_engine.core.plan import Case, Trace
+from rules_engine.core.question import QuestionId, QuestionState
 from rules_engine.core.rule import RuleCode
 from rules_engine.core.store import Capabilities, Store
 from rules_engine.core.subject import SubjectKind, SubjectRef, product
@@ -23,6 +24,7 @@ from rules_engine.database.columns import Instant
 from rules_engine.database.history import Known, known_at
 from rules_engine.database.lanes import LaneRow, Look, load_lane
 from rules_engine.database.ledger import load_cases
+from rules_engine.database.questions import load_questions
 from rules_engine.database.rows import hold_from_row, slot_from_row
 from rules_engine.database.tables import deliveries, holds, looks, traces
 from rules_engine.vendors.base import AnyVendor
@@ -71,7 +73,7 @@ class Facts:
     """What was known of one subject. `case` has the holds that were open then; of a past time it has no actions.
 
     `told` are the last traces, oldest first; `moments` says when the moment of a rule last came. `causes` says for the
-    id of a delivery what it was.
+    id of a delivery what it was. `questions` are those of the store that wait for an answer.
     """
 
     store: Store
@@ -86,6 +88,7 @@ class Facts:
     told: tuple[Told, ...] = ()
     moments: Mapping[RuleCode, datetime] = field(default_factory=dict)
     causes: Mapping[str, str] = field(default_factory=dict)
+    questions: frozenset[QuestionId] = frozenset()
 
     @property
     def capabilities(self) -> Capabilities:
@@ -145,6 +148,7 @@ def gather(connection: sa.Connection, store: Store, vendor: AnyVendor, ref: Subj
         told=told,
         moments=_moments(connection, alias, ref, asked),
         causes=_causes(connection, wanted),
+        questions=frozenset(each.id for each in load_questions(connection, alias, states=[QuestionState.OPEN])),
     )
 
 

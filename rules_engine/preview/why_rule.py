@@ -258,7 +258,7 @@ class _Explainer:
             case HoldState.PENDING if hold.reason.startswith("overruled by "):
                 yield f"It wants to {deed}, but is {hold.reason}, which stands before it in the rules."
             case HoldState.PENDING if (kept := self._held_back(slot.ref)) is not None:
-                yield f"It is to {deed}, but that is held back: {why_held_back(kept)}."
+                yield f"It is to {deed}, but that is held back: {why_held_back(kept, self.facts.questions)}."
             case HoldState.PENDING:
                 why = f" ({hold.reason})" if hold.reason else ""
                 yield f"It is to {deed}{why}; no call was made for it yet."

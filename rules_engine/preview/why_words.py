@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
@@ -12,6 +12,7 @@ from rules_engine.core.action import Aspect, SlotRef, SlotValue
 from rules_engine.core.clock import read_duration, say_duration
 from rules_engine.core.directory import Directory
 from rules_engine.core.plan import PlannedAction
+from rules_engine.core.question import QuestionId
 from rules_engine.core.view import label_of
 
 _AGO = re.compile(r"(.+?)\s+ago", re.IGNORECASE)
@@ -91,11 +92,12 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def why_held_back(action: PlannedAction) -> str:
-    """Why an action that is held back is not sent, and where its question is told."""
+def why_held_back(action: PlannedAction, asked: Collection[QuestionId]) -> str:
+    """Why an action that is held back is not sent, and where its question is told, if that is `asked` still."""
     reason = action.reason.rstrip(".") or "it is looked at once more before it is sent"
-    shown = f"; `rules-engine questions show {action.question[:8]}` tells what is asked" if action.question else ""
-    return f"{reason}{shown}"
+    if action.question is None or action.question not in asked:
+        return reason
+    return f"{reason}; `rules-engine questions show {action.question[:8]}` tells what is asked"
 
 
 @dataclass(frozen=True, slots=True)

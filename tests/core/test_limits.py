@@ -116,7 +116,10 @@ def test_a_percentage_is_rounded_down_but_at_least_one_product(catalogue: int, r
 
 
 def test_a_percentage_of_nobody_knows_how_many_always_asks() -> None:
-    said = "it wants to take 1 product within a day; its limit is 2 % a day, and no sweep has counted the products yet"
+    said = (
+        "it wants to take 1 product within a day; its limit is 2 % a day, and the products are not counted yet: "
+        "`rules-engine reconcile` does"
+    )
     assert reason(PERCENT, many(1)) == said
     assert needs_catalogue(PERCENT)
     assert not needs_catalogue(BOTH)

@@ -128,7 +128,7 @@ async def test_without_a_sweep_a_percentage_always_asks(tmp_path: Path) -> None:
         shoes = stock(world, 1)
         await world.settle()
         await sell(world, shoes)
-        assert (await the_question(world)).reason.endswith("no sweep has counted the products yet")
+        assert (await the_question(world)).reason.endswith("the products are not counted yet: `rules-engine reconcile` does")
         assert featured(world, shoes) == shoes
 
 

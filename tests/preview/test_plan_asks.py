@@ -82,7 +82,7 @@ def asks(database: Database, text: str) -> Sequence[str]:
         ("ask_first: always", "it wants to take 2 products at once; it always asks first"),
         (
             "limits: {per_day: 10%}",
-            f"{WANTS} within a day; its limit is 10 % a day, and no sweep has counted the products yet",
+            f"{WANTS} within a day; its limit is 10 % a day, and the products are not counted yet: `rules-engine reconcile` does",
         ),
         ("limits: {per_day: 2}", ""),
         ("ask_first: over 2 products", ""),
@@ -255,7 +255,7 @@ def test_a_rule_that_a_command_paused_says_what_lets_it_go_on(database: Database
 
 @pytest.mark.anyio
 async def test_what_a_paused_rule_had_decided_is_not_told_as_called_off_by_the_plan(tmp_path: Path) -> None:
-    text = rules("limits: {per_day: 1 product}")
+    text = rules('between: "01:00 and 02:00"')
     async with World(tmp_path / "engine.db", text, only=(WEB,)) as world:
         for id_ in (37208339, 37208341, 37208345):
             world.web.sell_out(id_)
@@ -265,6 +265,23 @@ async def test_what_a_paused_rule_had_decided_is_not_told_as_called_off_by_the_p
         vendor = VENDORS[store.settings.vendor](store.settings)
         made = preview(world.database, store, vendor, rulebook(text), now=world.clock(), lag=LAG)
         assert not made.lines
+
+
+def test_a_pause_is_no_edit_that_voids_a_question(database: Database) -> None:
+    at = rulebook(rules()).rules[0]
+    asked = Question(
+        question_id(WEB, OLD, QuestionKind.TAKE, NOON),
+        WEB,
+        OLD,
+        QuestionKind.TAKE,
+        "it wants to",
+        fingerprint(at),
+        QuestionState.OPEN,
+        NOON,
+    )
+    database.write_now(partial(save_questions, asked=[asked]))
+    paused(database)
+    assert "leaves waits for an answer about no product" in "".join(text_of_plan(plan(database, rules()), limit=5))
 
 
 def test_a_pause_of_everything_is_said_once(database: Database) -> None:

@@ -10,7 +10,7 @@ from engine_world import WEB
 from why_desk import START, Desk
 
 from rules_engine.core.errors import PermanentError, TemporaryError
-from rules_engine.core.question import QuestionId
+from rules_engine.core.question import QuestionId, QuestionState
 from rules_engine.database.lanes import save_lane
 from rules_engine.database.tables import history
 from rules_engine.preview.why_text import as_plain
@@ -217,6 +217,7 @@ def test_a_paused_rule_lets_go_only_when_it_is_live_again(connection: sa.Connect
 def test_what_waits_for_an_answer_names_the_question_and_is_not_said_to_be_done(connection: sa.Connection) -> None:
     desk = Desk(connection, LEAVES).sees().later(minutes=3).sees(stock=0)
     desk.holds_back("waits for an answer: it wants to take 3 products within a day", QuestionId("3f2a81c0-1"))
+    desk.asks(QuestionId("3f2a81c0-1"), CODE)
     waits = (
         "waits for an answer: it wants to take 3 products within a day; "
         "`rules-engine questions show 3f2a81c0` tells what is asked"
@@ -225,6 +226,8 @@ def test_what_waits_for_an_answer_names_the_question_and_is_not_said_to_be_done(
     told = desk.tells()
     assert f"  held back: {CODE} is to take the product out of Featured (1): {waits}\n" in told
     assert "said done" not in told
+    desk.asks(QuestionId("3f2a81c0-1"), CODE, QuestionState.YES)
+    assert "questions show" not in desk.tells(), "nothing is asked any more"
 
 
 def test_what_waits_for_a_category_to_fill_says_so(connection: sa.Connection) -> None:
