@@ -69,7 +69,8 @@ def ceilings(guards: Guards, kind: QuestionKind, *, catalogue: int | None) -> tu
         if not limit.is_percent:
             found.append(Ceiling(limit.amount, limit.per, f"its limit is {limit.amount:,} a{_n(span)} {span}"))
         elif catalogue is None:
-            said = f"its limit is {limit.amount} % a{_n(span)} {span}, and the products are not counted yet: `rules-engine reconcile` does"
+            uncounted = "the products are not counted yet: `rules-engine reconcile` does"
+            said = f"its limit is {limit.amount} % a{_n(span)} {span}, and {uncounted}"
             found.append(Ceiling(None, limit.per, said))
         else:
             amount = max(1, catalogue * limit.amount // 100)

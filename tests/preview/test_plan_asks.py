@@ -35,6 +35,7 @@ from rules_engine.vendors import VENDORS
 LAG = timedelta(seconds=600)
 OLD = RuleCode("leaves")
 RUNNER = "37208339"
+UNCOUNTED = "and the products are not counted yet: `rules-engine reconcile` does"
 WANTS = "it wants to take 2 products"
 
 
@@ -82,7 +83,7 @@ def asks(database: Database, text: str) -> Sequence[str]:
         ("ask_first: always", "it wants to take 2 products at once; it always asks first"),
         (
             "limits: {per_day: 10%}",
-            f"{WANTS} within a day; its limit is 10 % a day, and the products are not counted yet: `rules-engine reconcile` does",
+            f"{WANTS} within a day; its limit is 10 % a day, {UNCOUNTED}",
         ),
         ("limits: {per_day: 2}", ""),
         ("ask_first: over 2 products", ""),
