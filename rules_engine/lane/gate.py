@@ -76,7 +76,7 @@ class Gate:
                 if action.state not in _TO_JUDGE or action.step not in KINDS:
                     continue
                 rule = rules.get(action.rules[0])
-                if rule is None or not (rule.guards.is_judged or rule.mode is Mode.PAUSED):
+                if rule is None or not rule.guards.is_judged:
                     self._free(ref, action, at=None)
                 elif is_ordered(case, action):
                     self._free(ref, action, at=self.at)

@@ -321,6 +321,8 @@ class Lane:
     ) -> None:
         """Everything that must survive, or nothing: deliveries planned, cases, traces, notices, looks."""
         now = self.now()
+        if step is not None:
+            step.keep(connection)  # before the rules are checked: newer ones rely on a sweep that has not ended
         self._fence(tenure, in_force, connection)
         aside = {
             id_: reason for id_, reason in plan.set_aside.items() if id_ in {d.delivery.id for d in page.deliveries}
@@ -347,9 +349,6 @@ class Lane:
         if plan.changed_categories and self.names.is_found(connection, rules):
             known = [ref for ref in known_subjects(connection, self._alias) if ref.kind is SubjectKind.PRODUCT]
             schedule_looks(connection, self._alias, known, due_at=now, reason="a rule waited for a name, now known")
-        if step is not None:
-            step.keep(connection)
-            check_activation(connection, in_force.activation)  # newer rules count on a sweep that has not ended
         keep(connection, plan.judged, plan.cases, now=now)
         if step is not None and step.is_last:
             conclude_gathering(connection, self._alias, step.sweep.id, in_force.rules_for(self._alias), now=now)

@@ -11,10 +11,15 @@ from gate_world import asked, featured, held, restock, said, say, sell, sold_out
 from sweep_world import known, swept
 
 from rules_engine.core.delivery import StoreAlias
-from rules_engine.core.question import Question, QuestionState
+from rules_engine.core.order import Order, OrderKind
+from rules_engine.core.question import Question, QuestionKind, QuestionState
 from rules_engine.core.rule import RuleCode
+from rules_engine.core.subject import ProductId, product
 from rules_engine.database.answers import answer
+from rules_engine.database.lanes import look_now
+from rules_engine.database.orders import give_orders
 from rules_engine.database.tables import actions, looks
+from rules_engine.lane import sweep as sweeping
 from rules_engine.lane.asking import UNANSWERED
 from rules_engine.lane.rules import pause_in_force, resume_in_force
 
@@ -25,6 +30,7 @@ TWO_A_DAY = sold_out_leaves("limits: {per_day: 2 products}")
 OTHER_CONDITION = THREE_A_DAY.replace("at_most: 0", "at_most: 1")
 EVERYWHERE = StoreAlias("")
 RULE = "sold-out-leaves"
+SOLD_OUT = "37208343"
 
 
 async def answer_at_once(world: World, question: Question, *, is_yes: bool = True) -> None:
@@ -185,6 +191,9 @@ async def test_a_question_that_nobody_answers_expires_in_a_pause_too(tmp_path: P
         await world.settle()
         await sell(world, shoes)
         await pause(world)
+        refs = [product(id_) for id_ in shoes]
+        await world.database.write(partial(look_now, store=WEB, refs=refs, now=world.clock(), reason="a person asked"))
+        await world.settle()
         world.clock.move(days=7, seconds=1)
         await world.settle()
         assert await held(world) == []
@@ -227,6 +236,38 @@ async def test_a_moment_that_was_agreed_in_a_pause_is_done_after_it(tmp_path: Pa
         assert featured(world, shoes) == shoes[3:]
 
 
+async def test_what_a_person_ordered_of_a_question_waits_while_everything_is_paused(tmp_path: Path) -> None:
+    planned = 0
+    for at in range(1, 8):
+        async with World(
+            tmp_path / f"{at}.db", sold_out_leaves("limits: {per_hour: 2 products}"), only=(WEB,)
+        ) as world:
+            shoes = stock(world, 4)
+            await world.settle()
+            await sell(world, shoes[:2])
+            world.clock.move(minutes=61)
+            await sell(world, shoes[2:])
+            await restock(world, shoes)
+            assert (await the_question(world)).kind is QuestionKind.GIVE_BACK
+            order = Order(0, OrderKind.GIVE_BACK, RuleCode(RULE), None, world.clock(), "a person undid it")
+            given = [(ProductId(id_), order) for id_ in shoes]
+            await world.database.write(partial(give_orders, store=WEB, given=given))
+            refs = [product(id_) for id_ in shoes]
+            await world.database.write(partial(look_now, store=WEB, refs=refs, now=world.clock(), reason="a person"))
+            world.cut.at, world.cut.steps = at, 0
+            await world.settle_or_fall()
+            await world.restart()
+            if featured(world, shoes):
+                break
+            planned += sum(row["state"] == "pending" for row in await world.every(actions))
+            await pause(world, "")
+            await world.settle()
+            assert featured(world, shoes) == []
+            await resume(world, "")
+            assert featured(world, shoes) == shoes
+    assert planned
+
+
 async def test_a_paused_rule_that_is_edited_asks_anew_when_it_is_resumed(tmp_path: Path) -> None:
     async with World(tmp_path / "e.db", THREE_A_DAY, only=(WEB,)) as world:
         shoes = stock(world, 4)
@@ -258,10 +299,14 @@ async def test_a_yes_counts_on_when_its_rule_only_gets_another_name(tmp_path: Pa
         assert await asked(world) == []
 
 
-async def test_new_rules_that_want_too_much_of_what_was_asked_do_none_of_it(tmp_path: Path) -> None:
+async def test_new_rules_that_want_too_much_of_what_was_asked_do_none_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "REMEMBERED", 6)  # what is wanted is in later pages
     async with World(tmp_path / "e.db", sold_out_leaves("ask_first: over 0 products"), only=(WEB,)) as world:
         shoes = stock(world, 260)
-        await world.settle()
+        world.web.restock(SOLD_OUT, 3)
+        await known(world)
         await sell(world, shoes)
         await the_question(world)
         await world.adopt(sold_out_leaves("limits: {per_day: 250 products}"))

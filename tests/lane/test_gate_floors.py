@@ -74,6 +74,37 @@ async def test_a_newer_one_does_not_jump_the_queue(tmp_path: Path) -> None:
         assert featured(world, shoes) == shoes[:3]
 
 
+async def test_of_several_that_wait_none_is_passed_by_a_newer_one(tmp_path: Path) -> None:
+    async with World(tmp_path / "e.db", FOUR_STAY, only=(WEB,)) as world:
+        shoes = alone(world, 4)
+        await world.settle()
+        await sell(world, shoes[2:])
+        more = stock(world, 2, categories=(SHOES,))
+        await world.settle()
+        for id_ in more:
+            world.web.assign(id_, FEATURED)
+        world.web.deliveries.clear()  # nobody tells that there is room
+        world.clock.move(minutes=5)
+        await sell(world, shoes[:1])
+        assert featured(world, shoes) == shoes[:2]
+
+
+async def test_who_wants_no_more_keeps_nobody_behind_from_the_room_there_is(tmp_path: Path) -> None:
+    async with World(tmp_path / "e.db", FOUR_STAY, only=(WEB,)) as world:
+        shoes = alone(world, 5)
+        await world.settle()
+        for shoe in shoes:
+            await sell(world, [shoe])
+        more = stock(world, 1, categories=(SHOES,))
+        await world.settle()
+        assert featured(world, shoes) == shoes[1:]
+        for id_ in shoes[1:4]:
+            world.web.restock(id_, 5)
+        world.web.assign(more[0], FEATURED)
+        await world.settle()
+        assert featured(world, shoes) == shoes[1:4]
+
+
 async def test_without_any_word_the_room_is_found_within_an_hour(tmp_path: Path) -> None:
     async with World(tmp_path / "e.db", FOUR_STAY, only=(WEB,)) as world:
         shoes = alone(world, 4)

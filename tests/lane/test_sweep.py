@@ -88,6 +88,14 @@ async def test_a_change_whose_webhook_may_still_come_is_no_drift(tmp_path: Path)
         assert (await world.case(WEB, product(RUNNER))).snapshot.fields["price"] == 11.0  # type: ignore[union-attr]
 
 
+async def test_while_a_store_is_learned_nothing_is_too_fresh_to_say(tmp_path: Path) -> None:
+    async with sweep_world(tmp_path / "e.db", KSA, QUIET) as world:
+        world.ksa.add_product(sku="NEW-1", quantity=3)
+        world.ksa.deliveries.clear()
+        sweep = await swept(world, KSA, SweepKind.LEARNING)
+        assert sweep.found == {"new": sweep.seen}
+
+
 async def test_what_is_new_or_was_changed_back_within_two_minutes_is_too_fresh_to_say(tmp_path: Path) -> None:
     async with sweep_world(tmp_path / "e.db") as world:
         await known(world)
