@@ -19,7 +19,6 @@ from .sighting import Context, Decision, Sighting, document_of
 from .subject import Snapshot, SubjectKind
 from .view import as_people_made_it, is_changed
 
-
 NEVER_SEEN = "nothing is done: no delivery has shown this product yet, and the shop cannot be asked about it"
 """What came of an order about a product of which nothing is known, nor can be."""
 
