@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from engine_world import WEB, World
 from gate_world import asked, featured, held, restock, said, say, sell, sold_out_leaves, stock, the_question
 from sweep_world import known, swept
@@ -361,3 +362,19 @@ async def test_a_question_that_is_void_leaves_no_look_behind(tmp_path: Path) -> 
         await world.settle()
         assert featured(world, shoes) == []
         assert await later_looks(world) == []
+
+
+async def test_the_looks_of_a_turn_are_written_at_once(tmp_path: Path) -> None:
+    async with World(tmp_path / "e.db", THREE_A_DAY, only=(WEB,)) as world:
+        shoes = stock(world, 30)
+        await world.settle()
+        for id_ in shoes:
+            world.web.sell_out(id_)
+        await world.deliver()
+        written: list[str] = []
+        note = partial(lambda kept, *given: kept.append(given[2]), written)
+        sa.event.listen(world.database.writer, "before_cursor_execute", note)
+        await world.run(WEB)
+        sa.event.remove(world.database.writer, "before_cursor_execute", note)
+        assert len(await later_looks(world)) == len(shoes)
+        assert len([text for text in written if text.startswith("INSERT INTO looks")]) == 1
