@@ -13,6 +13,7 @@ import typer
 
 from rules_engine.app import open_stores
 from rules_engine.core.action import SlotRef
+from rules_engine.core.bounds import WAITS_UNTIL
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.holds import HoldState
 from rules_engine.core.rule import Rulebook, RuleCode
@@ -101,7 +102,8 @@ class _Listed:
 
     def waits(self, holding: Holding) -> str:
         """What keeps it back, or nothing."""
-        return self.waiting.get((holding.store, holding.slot, holding.hold.rule), "")
+        is_put_off = holding.hold.state is HoldState.PENDING and WAITS_UNTIL in holding.hold.reason
+        return self.waiting.get((holding.store, holding.slot, holding.hold.rule), "put off" if is_put_off else "")
 
     def remark(self, store: StoreAlias, rule: RuleCode) -> str:
         """What is out of the ordinary: nobody works for the store, or the rule is gone."""

@@ -11,6 +11,8 @@ import sqlalchemy as sa
 import typer
 
 from rules_engine.app import Outside, open_stores
+from rules_engine.core.bounds import WAITS_UNTIL
+from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.errors import SettingsError
 from rules_engine.core.holds import HoldState
 from rules_engine.core.order import OrderKind
@@ -95,7 +97,8 @@ def release_hold(
             stepped = database.read_now(partial(_stepped_back, among=Among(of, subjects=subjects)))
             meant = [holding for holding in stepped if holding.store in aliases]
             if not meant:
-                _say_nothing(f"{of} stepped back from nothing here: it takes what its condition says.", as_json=as_json)
+                among = Among(of, StoreAlias(store) if store is not None else None, subjects)
+                _say_nothing(database.read_now(partial(_why_none, among=among)), as_json=as_json)
             wanted = _orders(meant, OrderKind.RESUME, of, RELEASED)
             came, waits = give_and_follow(settings, database, wanted, stores=file.stores, wait=wait, outside=outside)
     tell(came, waits, as_json=as_json)
@@ -122,6 +125,15 @@ def _stepped_back(connection: sa.Connection, among: Among) -> list[Holding]:
         or (holding.hold.state is HoldState.OWED and holding.hold.is_ordered)
     ]
     return [*is_back, *kept_out(connection, among)]
+
+
+def _why_none(connection: sa.Connection, among: Among) -> str:
+    """That there is nothing to release, or what the rule waits for where it wants something."""
+    put_off = next((each for each in open_holdings(connection, among) if WAITS_UNTIL in each.hold.reason), None)
+    if put_off is not None:
+        named = ProductName.from_fields(put_off.slot.product, put_off.fields)
+        return f"{among.rule} did not step back from {named}, but is put off: {put_off.hold.reason}."
+    return f"{among.rule} stepped back from nothing here: it takes what its condition says."
 
 
 def _orders(held: Sequence[Holding], kind: OrderKind, rule: RuleCode, because: str) -> list[Wanted]:

@@ -19,10 +19,12 @@ from rich.text import Text
 from rules_engine.app import Outside, open_stores
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.errors import SettingsError
+from rules_engine.core.question import QuestionId, QuestionState
 from rules_engine.core.store import Store
 from rules_engine.core.sweep import Sweep, SweepKind, SweepState
 from rules_engine.database.engine import Database
 from rules_engine.database.lanes import load_lane
+from rules_engine.database.questions import load_questions
 from rules_engine.database.sweeps import connected_at, find_sweep, request_sweep
 from rules_engine.preview.plan_text import count
 from rules_engine.settings import Settings
@@ -115,6 +117,7 @@ class _Told:
     sweep: Sweep | None = None
     cannot: str = ""
     waits: str = ""
+    questions: tuple[QuestionId, ...] = ()
 
     @property
     def has_drift(self) -> bool:
@@ -127,6 +130,7 @@ class _Told:
             "cannot": self.cannot or None,
             "waits": self.waits or None,
             "has_drift": self.has_drift,
+            "questions": list(self.questions),
         }
         if self.sweep is None:
             return shown
@@ -168,9 +172,12 @@ def _reconcile(errand: _Errand, *, is_of_rules: bool, is_dry: bool, wait: float)
     lane = errand.database.read_now(partial(load_lane, store=alias))
     if lane.parked_because and not waits and sweep is not None and sweep.state.is_open:
         waits = f"{alias} is parked: {lane.parked_because} Then run `rules-engine probe {alias}`: the sweep goes on."
+    asked = errand.database.read_now(partial(load_questions, store=alias, states=[QuestionState.OPEN]))
     if sweep is not None and not errand.as_json:
         _say(sweep)
-    return _Told(alias, sweep, waits=waits)
+        if asked:
+            say(f"  {count(len(asked), 'question')} of this store to answer: `rules-engine questions --store {alias}`.")
+    return _Told(alias, sweep, waits=waits, questions=tuple(each.id for each in asked))
 
 
 def _ask(connection: sa.Connection, *, store: StoreAlias, is_of_rules: bool, is_dry: bool, now: datetime) -> int:
@@ -261,7 +268,7 @@ def _say(sweep: Sweep) -> None:
         if number > len(examples) > 0:
             say(f"    and {number - len(examples):,} more")
     if not sweep.found and sweep.state is SweepState.DONE:
-        say("  All is as it was known, and as the rules want it.")
+        say("  All products are as they were known.")
 
 
 def _took(sweep: Sweep) -> str:

@@ -265,11 +265,10 @@ def when_due(text: str, rule: RuleCode, bounds: Bounds) -> str:
 def _wait_for_calm(case: SlotCase, hold: Hold, wait: Wait) -> SlotCase:
     """The rule acted on this product too often or too lately: it waits, and says so once."""
     case = replace(case, look_at=wait.until if case.look_at is None else min(wait.until, case.look_at))
-    text = f"{case.called}: {wait.text}"
-    if hold.reason == text:
+    if hold.reason == wait.text:
         return case
-    case = case.with_holds(lambda each: replace(each, reason=text) if each is hold else each)
-    return case.note(hold.rule, text)
+    case = case.with_holds(lambda each: replace(each, reason=wait.text) if each is hold else each)
+    return case.note(hold.rule, f"{case.called}: {wait.text}")
 
 
 def action_key(store: str, slot: SlotRef, rule: RuleCode, which: str, step: str) -> ActionKey:

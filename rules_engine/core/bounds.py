@@ -18,6 +18,9 @@ FLAP_WINDOW = timedelta(hours=24)
 
 _ONLY_DECIDED = frozenset({ActionState.PENDING, ActionState.HELD})
 
+WAITS_UNTIL = "; waits until "
+"""What the reason of a hold has in it that is put off, because its rule acted too often or too lately."""
+
 Who = tuple[RuleCode, SubjectRef]
 """A rule and the subject of its stretch: a rule about categories holds a product once for each category."""
 
@@ -33,7 +36,7 @@ class Wait:
     @property
     def text(self) -> str:
         """The wait as a sentence of a trace."""
-        return f"{self.said}; waits until {self.hour}"
+        return f"{self.said}{WAITS_UNTIL}{self.hour}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,13 +111,19 @@ def count_holds(
     *,
     first: int,
     changed_since: datetime | None = None,
+    reason: str = "",
 ) -> Counted:
-    """The open holds of a store in these states, or those that came into them since then; of each product the first."""
+    """The open holds of a store in these states; of each product the first.
+
+    Or those of them that came into them since then, or whose reason has this in it.
+    """
     which = sa.and_(
         holds.c.store == store, holds.c.ended_at.is_(None), holds.c.state.in_(sorted(state.value for state in states))
     )
     if changed_since is not None:
         which = sa.and_(which, holds.c.changed_at >= changed_since)
+    if reason:
+        which = sa.and_(which, holds.c.reason.contains(reason, autoescape=True))
     products = connection.execute(sa.select(sa.func.count(holds.c.product.distinct())).where(which)).scalar_one()
     if not products:
         return Counted()

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from rules_engine.core.bounds import WAITS_UNTIL
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.holds import HoldState
 from rules_engine.core.pause import Pause
@@ -109,6 +110,7 @@ class StoreNote:
     held: Group
     owed: Group
     kept_waiting: Group
+    put_off: Group
     stepped_back: Group
     questions: tuple[Open, ...]
     pauses: tuple[Pause, ...]
@@ -165,6 +167,7 @@ def _of_store(connection: sa.Connection, store: Store, rules: Sequence[Rule], ev
     standing = {
         "held": count_holds(connection, alias, _HELD, first=FIRST),
         "owed": count_holds(connection, alias, [HoldState.OWED], first=FIRST),
+        "put off": count_holds(connection, alias, [HoldState.PENDING], first=FIRST, reason=WAITS_UNTIL),
         "stepped back": count_holds(
             connection, alias, [HoldState.STEPPED_BACK], first=FIRST, changed_since=everywhere.since
         ),
@@ -183,6 +186,7 @@ def _of_store(connection: sa.Connection, store: Store, rules: Sequence[Rule], ev
         held=words.group(standing["held"]),
         owed=words.group(standing["owed"]),
         kept_waiting=words.kept_waiting(count_kept_waiting(connection, alias, first=FIRST)),
+        put_off=words.group(standing["put off"]),
         stepped_back=words.group(standing["stepped back"]),
         questions=tuple(
             Open(each, everywhere.sizes.get(each.id, 0)) for each in everywhere.questions if each.store == alias
@@ -224,6 +228,8 @@ class _Words:
         match hold.state:
             case HoldState.OWED:
                 text = words.returns(holding.baseline, name)
+            case HoldState.PENDING:
+                text = words.make(hold.wish, name)
             case HoldState.STEPPED_BACK:
                 text = f"{name} {words.is_so(holding.baseline)}"
             case _:

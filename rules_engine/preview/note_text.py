@@ -60,6 +60,7 @@ def as_plain(note: StoreNote) -> dict[str, object]:
         "held": _group_plain(note.held),
         "owed": _group_plain(note.owed),
         "kept_waiting": _group_plain(note.kept_waiting),
+        "put_off": _group_plain(note.put_off),
         "stepped_back": _group_plain(note.stepped_back),
         "questions": [
             {
@@ -132,6 +133,9 @@ def _waiting(note: StoreNote) -> Iterator[str]:
     if note.kept_waiting.products:
         yield f"Kept waiting by `never_leave`, until there is room: {_products(note.kept_waiting.products)}"
         yield from _group(note.kept_waiting, lambda each: f"{each.text} ({_because(each)})")
+    if note.put_off.products:
+        yield f"Put off, because a rule acted on them too often or too lately: {_products(note.put_off.products)}"
+        yield from _group(note.put_off, lambda each: f"{each.text} ({_because(each)})")
     if note.dead:
         said = f"Given up: {_number(note.dead, 'action', 'actions')}"
         yield f"{said}. Look at them with `rules-engine dead-letters --store {note.store}`."

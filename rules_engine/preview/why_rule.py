@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from rules_engine.core.action import SlotRef, SlotValue
+from rules_engine.core.bounds import WAITS_UNTIL
 from rules_engine.core.clock import say_duration
 from rules_engine.core.condition import Finding, Truth, has_transition
 from rules_engine.core.explain import listed
@@ -259,6 +260,8 @@ class _Explainer:
                 yield f"It wants to {deed}, but is {hold.reason}, which stands before it in the rules."
             case HoldState.PENDING if (kept := self._held_back(slot.ref)) is not None:
                 yield f"It is to {deed}, but that is held back: {why_held_back(kept, self.facts.questions)}."
+            case HoldState.PENDING if WAITS_UNTIL in hold.reason:
+                yield f"It is to {deed}, but is put off: {hold.reason}."
             case HoldState.PENDING:
                 why = f" ({hold.reason})" if hold.reason else ""
                 yield f"It is to {deed}{why}; no call was made for it yet."

@@ -41,7 +41,7 @@ def test_the_first_one_learns_the_store_and_a_second_one_finds_what_webhooks_did
     assert "  1 gone without a webhook\n    TR-1 (37208339) no longer exists\n" in said.stdout
     again = house.run("reconcile", "web", "--report-drift")
     assert again.exit_code == 0
-    assert "All is as it was known, and as the rules want it." in again.stdout
+    assert "All products are as they were known." in again.stdout
 
 
 def test_a_dry_run_says_what_rules_would_do_and_does_nothing(house: House, shops: Mapping[str, Shop]) -> None:

@@ -225,6 +225,19 @@ async def test_what_never_leave_keeps_waiting_is_told_with_the_category(world: W
     assert (await note(world)).kept_waiting.products == 0, "it is told with its question"
 
 
+async def test_a_product_that_flips_too_often_is_told_with_the_time_when_it_goes_on(world: World) -> None:
+    for _ in range(3):
+        await sell(world, 1)
+        await sell(world, 1, stock=3)
+    assert (await note(world)).put_off.products == 0
+    await sell(world, 1)
+    said = await text(world)
+    at = said.index("Put off, because a rule acted on them too often or too lately: 1 product")
+    assert said[at + 1].startswith(
+        "• take Boot out of Featured (101) (sold-out: taken 3 times in 24 hours; waits until "
+    )
+
+
 async def test_a_pause_is_told_with_the_command_that_ends_it(world: World) -> None:
     now = world.clock()
     await write(world, pause_in_force, store=WEB, rule=RuleCode(""), because="stock-taking", now=now)

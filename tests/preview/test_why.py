@@ -263,8 +263,8 @@ def test_a_rule_that_took_a_product_too_often_waits(connection: sa.Connection) -
     desk = Desk(connection, in_stock("flap_limit: 1")).sees().calls().later(minutes=1).sees(stock=0).calls()
     desk.later(minutes=1).sees().later(minutes=1).sees(stock=4)
     assert desk.says("in-stock")[0] == (
-        "It is to put the product into Sale (2) (Sale (2): taken once in 24 hours; waits until 2026-11-21 14:00 (UTC));"
-        " no call was made for it yet."
+        "It is to put the product into Sale (2), but is put off: taken once in 24 hours; waits until 2026-11-21 14:00 "
+        "(UTC)."
     )
 
 
