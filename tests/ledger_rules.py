@@ -14,6 +14,8 @@ SLOTS = (FIRST, SECOND, THIRD)
 """The categories that stretches are about; the moment adds to another."""
 RARE = 1
 """The stock at which the moment comes."""
+FEW = 2
+"""The stock that the second rule minds, or minds no more once it is edited."""
 FLOOR = 3
 """So many products the first rule leaves in its category, where it has a floor."""
 HALF = 50
@@ -61,7 +63,7 @@ class RuleFile:
         whole = {
             "gone": ("while: {product.stock: {at_most: 0}}", f"{{remove_from_category: {{id: {FIRST}}}}}"),
             "few": (
-                f"while: {{product.stock: {{at_most: {2 - self.lower}}}}}",
+                f"while: {{product.stock: {{at_most: {FEW - self.lower}}}}}",
                 f"{{remove_from_category: {{id: {SECOND}}}}}",
             ),
             "emptied": ("while: {category.published: false}", "empty_category"),
@@ -87,7 +89,7 @@ class RuleFile:
         match name:
             case "gone" if stock <= 0:
                 return {FIRST: False}
-            case "few" if stock <= 2 - self.lower:
+            case "few" if stock <= FEW - self.lower:
                 return {SECOND: False}
             case "emptied" if not is_published:
                 return {SECOND: False}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from lane_law import FIRST, LAST, SECOND, TOP
 from ledger_rules import FLOOR, HALF, RARE, SLOTS, STRETCHES, RuleFile
@@ -19,6 +19,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 MOST: Mapping[str, tuple[timedelta, int]] = {"hour": (HOUR, 3), "day": (DAY, 4), "asks": (HOUR, 2)}
 """How many products the first rule may take within how long without asking, by its guard."""
 LASTS = timedelta(minutes=15)
+EVER = datetime.min.replace(tzinfo=UTC)
 
 Right = tuple[str, str, str]
 """A rule, a product and a category: the rule may take the slot once in each of its stretches."""
@@ -34,7 +35,7 @@ class Witness:
     `took` are the slots that a rule took in its present stretch, or joined another in. `barred` are those of them that
     it has to leave alone, because a person undid it or said no. `doubtful` are those of both whose stretch may have
     ended unseen: nobody but the engine can tell whether it runs on. `may_be` is whether the engine may think that the
-    second category is published. `since` says when the first rule's condition began to hold.
+    second category is published. `since` says when the first rule's condition began to hold at the earliest.
 
     `taken` and `returned` say when which product was taken, or given back, by the first rule, without anybody having
     `agreed`; `lately` are those taken in the last run of the engine, with when their stretch began. `asked` are the
@@ -85,6 +86,14 @@ class Witness:
             self.wishes(name, id_, is_published=is_published).get(target) is value for is_published in shown
         )
 
+    def is_wrong(self, id_: str, target: str) -> bool:
+        """Whether a slot is otherwise than it has to be once all is done."""
+        is_in = target in self.was[id_]
+        if is_in in self.outcomes(id_, target):
+            return False
+        is_floored = self.file.guard == "floor" and target == FIRST and is_in
+        return not is_floored or sum(FIRST in inside for inside in self.was.values()) > FLOOR
+
     def outcomes(self, id_: str, target: str) -> set[bool]:
         """How the slot may be once all is done: the baseline, or the wish of the first rule that has its right."""
         found: set[bool] = set()
@@ -134,14 +143,16 @@ class Witness:
         `is_ours` says that it had been the engine's doing.
         """
         self.was[id_] ^= {target}
+        is_contested = any(self.wishes(name, id_).get(target) is value for name in STRETCHES)
         for name in STRETCHES:
             right = (name, id_, target)
             is_against = self.wishes(name, id_).get(target) is (not value) or right in self.doubtful & self.took
-            if not is_against or (name == "much" and self.file.insists and self.may_act(name)):
+            is_insisting = name == "much" and self.file.insists
+            if not is_against or (is_insisting and self.may_act(name)):
                 continue
-            if right in self.took:
+            if right in self.took and not is_insisting:
                 self.barred.add(right)
-            elif is_ours:  # another rule's doing: the engine may have let this one join before
+            elif is_ours or is_contested:  # the engine may have let it join another, or hold on against another
                 self.bar([id_], [name])
 
     def bar(self, ids: Iterable[str], names: Iterable[str] = STRETCHES) -> None:
@@ -165,8 +176,11 @@ class Witness:
         """The rules are edited."""
         if file.guard != self.file.guard:
             self.taken.clear()
+            self.returned.clear()
+            self.since = dict.fromkeys(self.since, EVER)  # what was decided before goes on
         if file.insists != self.file.insists:
             self.bar(self.stock, ["much"])
+            self.doubtful |= {right for right in self.barred if right[0] == "much"}
         self.file = file
         self.turns()
 
@@ -198,18 +212,21 @@ class Witness:
                 self.found.append(f"at {self.clock()} {new} were taken before the question {id_} was answered")
         self.asked = asked
 
-    def rests(self, *, is_alive: bool) -> None:
-        """The engine has worked. If nothing went wrong meanwhile, it has decided about what it looked at."""
+    def rests(self, *, is_alive: bool) -> set[str]:
+        """The engine has worked. If nothing went wrong meanwhile, it has decided about these, which it looked at."""
+        seen: set[str] = set()
         if self.is_clean and is_alive:
             if SECOND in self.looked_at:
                 self.may_be = {self.is_published}
-            for id_ in self.looked_at & set(self.stock):
+            seen = self.looked_at & set(self.stock)
+            for id_ in seen:
                 for name in STRETCHES:
                     if self.may_act(name):
                         self._settle(name, id_)
         self.looked_at.clear()
         self.lately.clear()
         self.is_clean = True
+        return seen
 
     def _settle(self, name: str, id_: str) -> None:
         """The engine knows of a product what a rule may want of it: its stretch ended, or goes on with what is so."""
@@ -223,8 +240,18 @@ class Witness:
             if target not in wishes:
                 for rights in (self.took, self.barred, self.doubtful):
                     rights.discard(right)
-            elif wishes[target] is (target in self.was[id_]) is not (target in self.people[id_]):
-                self.took.add(right)
+            elif wishes[target] is (target in self.was[id_]):
+                self._hold_on(right, is_ours=wishes[target] is not (target in self.people[id_]))
+
+    def _hold_on(self, right: Right, *, is_ours: bool) -> None:
+        """A slot is as a rule wants it: it joined another that took it, or may hold on to it against a third."""
+        name, id_, target = right
+        wish = self.wishes(name, id_)[target]
+        is_contested = any(self.wishes(other, id_).get(target) is (not wish) for other in STRETCHES)
+        if not is_ours and is_contested and right not in self.took:
+            self.doubtful.add(right)
+        if is_ours or is_contested:
+            self.took.add(right)
 
     # ------------------------------------------------------------------------------------ what has to be true
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 from lane_law import CALM, FIRST, LAST, PLENTY, SECOND, THIRD
 from ledger_machine import Ledger
-from ledger_rules import GUARDS, NAMES, RARE
+from ledger_rules import FEW, GUARDS, NAMES, RARE
 from quick_world import LastingDatabase, QuickWorld
 
 from rules_engine.core.order import OrderKind
@@ -72,7 +72,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self.loop.run_until_complete(self.law.world.stop())
             self.loop.close()
 
-    @rule(id_=ids, number=st.sampled_from([0, RARE, CALM, PLENTY]))
+    @rule(id_=ids, number=st.sampled_from([0, RARE, FEW, CALM, PLENTY]))
     def stock_changes(self, id_: str, number: int) -> None:
         self.law.sell(id_, number)
 
@@ -87,21 +87,34 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(minutes=st.sampled_from([4, 11]))
     def one_after_another_is_sold(self, minutes: int) -> None:
-        for id_ in sorted(self.law.stock)[-4:]:
-            self.law.sell(id_, 0)
+        for id_ in self.law.stock:
+            self.law.sell(id_, CALM)
+        for id_ in sorted(self.law.stock)[-5:]:
             self.does(self.law.live(minutes=minutes))
+            self.law.sell(id_, 0)
 
     @rule(id_=ids, where=st.sampled_from([FIRST, SECOND, THIRD, LAST]))
     def a_person_edits(self, id_: str, where: str) -> None:
         self.does(self.law.edit(id_, where))
 
-    @rule(id_=ids, is_returned=st.booleans())
-    def a_person_undoes_what_a_rule_did(self, id_: str, is_returned: bool) -> None:
-        for number in (0, CALM) if is_returned else (0,):
+    @rule(id_=ids, where=st.sampled_from([FIRST, THIRD]), is_returned=st.booleans())
+    def a_person_undoes_what_a_rule_did(self, id_: str, where: str, is_returned: bool) -> None:
+        taking = 0 if where == FIRST else PLENTY
+        for number in (taking, CALM) if is_returned else (taking,):
             self.law.sell(id_, number)
             self.does(self.law.live(minutes=5))
-        self.does(self.law.edit(id_, FIRST))
+        self.does(self.law.edit(id_, where))
         self.does(self.law.live(minutes=47))
+
+    @rule(id_=ids)
+    def a_person_does_what_a_rule_waits_to_do(self, id_: str) -> None:
+        """All is sold, the rule has to wait, and meanwhile a person takes the product out; then it is there again."""
+        self.all_is_sold()
+        self.does(self.law.live(minutes=5))
+        self.does(self.law.edit(id_, FIRST))
+        self.does(self.law.live(minutes=5))
+        self.law.sell(id_, CALM)
+        self.does(self.law.live(minutes=5))
 
     @rule(said=st.sampled_from(["yes", "no", "nothing", "not yet"]))
     def a_rule_asks(self, said: str) -> None:
@@ -151,9 +164,12 @@ class LedgerMachine(RuleBasedStateMachine):
         if len(self.law.stock) < 7:
             self.law.add_another()
 
-    @rule()
-    def webhooks_are_lost(self) -> None:
-        self.law.lose()
+    @rule(is_echo=st.booleans())
+    def webhooks_are_lost(self, is_echo: bool) -> None:
+        if is_echo:
+            self.law.lose_echo()
+        else:
+            self.law.lose()
 
     @rule()
     def webhooks_change_places(self) -> None:
@@ -186,6 +202,17 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(guard=st.sampled_from(sorted(GUARDS)), insists=st.booleans())
     def rules_are_guarded_otherwise(self, guard: str, insists: bool) -> None:
         self.does(self.law.ordain(guard=guard, insists=insists))
+
+    @rule(id_=ids, how=st.sampled_from(["away", "lost", "dropped"]))
+    def a_rule_is_edited_while_a_call_is_unanswered(self, id_: str, how: str) -> None:
+        """It minds the stock of a product no longer for which it has just called."""
+        self.does(self.law.ordain(lower=0))
+        self.law.sell(id_, FEW)
+        self.law.fail(how)
+        self.law.lose_echo()
+        self.does(self.law.live(minutes=0))
+        self.does(self.law.ordain(lower=1))
+        self.does(self.law.live(minutes=5))
 
     @rule()
     def rules_are_renamed(self) -> None:
