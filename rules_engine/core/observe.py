@@ -189,8 +189,18 @@ def shown_as_done(case: SlotCase, action: PlannedAction, *, at: datetime) -> Slo
     if action.step is Step.GIVE_BACK or action.wish == case.slot.baseline:
         case = case.with_holds(lambda hold: settle_debt(hold, "given back", at=at))
     if action.step is Step.TAKE:
-        case = case.with_holds(lambda hold: took(hold, action, HoldState.HOLDING, at=at))
+        case = held_on(case.with_holds(lambda hold: took(hold, action, HoldState.HOLDING, at=at)), action, at=at)
     return case
+
+
+def held_on(case: SlotCase, action: PlannedAction, *, at: datetime) -> SlotCase:
+    """The slot once a take is done: what is owed by who had taken the same is the taker's to give back, if it will."""
+    takers = (hold for hold in case.slot.open_holds if hold.state in TOOK and hold.wish == action.wish)
+    taker = next((hold for hold in takers if not hold.is_left), None)
+    if taker is None:
+        return case
+    reason = f"{taker.rule} holds it on"
+    return case.with_holds(lambda hold: settle_debt(hold, reason, at=at) if hold.wish == action.wish else hold)
 
 
 def took(hold: Hold, action: PlannedAction, state: HoldState, *, at: datetime) -> Hold:

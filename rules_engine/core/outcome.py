@@ -9,7 +9,7 @@ from .action import ActionKey, Done, LookAgain, NothingToDo, Verdict
 from .directory import Directory
 from .errors import AuthenticationError, PermanentError, TemporaryError
 from .holds import HoldState, Slot
-from .observe import SlotCase, gave_up, moved, overruled_by, settle_debt, shown_as_done, took
+from .observe import SlotCase, gave_up, held_on, moved, overruled_by, settle_debt, shown_as_done, took
 from .plan import ActionState, Case, PlannedAction, Step
 from .retry import MAX_ATTEMPTS
 from .subject import Snapshot
@@ -98,7 +98,7 @@ def _done(slot_case: SlotCase, action: PlannedAction, *, at: datetime, is_ours: 
     done = replace(action, state=ActionState.DONE, done_at=at, due_at=None, reason="")
     slot_case = replace(slot_case, action=done)
     if action.step is Step.TAKE:
-        return slot_case.with_holds(lambda hold: took(hold, action, HoldState.TAKEN, at=at))
+        return held_on(slot_case.with_holds(lambda hold: took(hold, action, HoldState.TAKEN, at=at)), action, at=at)
     return slot_case
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from core_builders import FEATURED, LAG, Bench, holding, membership, sold_out
 
 from rules_engine.core.action import Done, LookAgain, NothingToDo, Verdict
+from rules_engine.core.directory import Directory
 from rules_engine.core.errors import AuthenticationError, PermanentError, TemporaryError
 from rules_engine.core.holds import HoldState
+from rules_engine.core.outcome import answered as hears
 from rules_engine.core.plan import ActionState, PlannedAction
 from rules_engine.core.retry import MAX_ATTEMPTS
+from rules_engine.core.rule import RuleCode
 
 
 def answered(verdict: Verdict, *, is_proven: bool = False, attempts: int = 1) -> tuple[Bench, PlannedAction]:
@@ -115,3 +119,31 @@ def test_a_dead_take_leaves_no_open_hold_and_no_slot() -> None:
     desk, _ = answered(PermanentError("400"))
     assert membership() not in desk.case().slots
     assert desk.later(seconds=LAG.total_seconds()).sees().case.slots.get(membership()) is None
+
+
+@pytest.mark.parametrize(("is_taken_by_another", "state"), [(True, HoldState.RELEASED), (False, HoldState.OWED)])
+@pytest.mark.parametrize("verdict", [Done(), Done(is_shown=True)])
+def test_what_was_owed_is_given_back_by_who_has_taken_the_same_since(
+    verdict: Done, is_taken_by_another: bool, state: HoldState
+) -> None:
+    desk = sold_out()
+    planned = desk.action()
+    desk.attempts(planned.key)
+    case = desk.case()
+    slot = case.slots[planned.slot]
+    debt = replace(desk.hold(), state=HoldState.OWED, takes=0)  # its stretch ended before its call was answered
+    taker = replace(desk.hold(), rule=RuleCode("other"))
+    slot = replace(slot, holds=(debt, taker) if is_taken_by_another else (debt,))
+    after = hears(
+        replace(case, slots={planned.slot: slot}),
+        planned.key,
+        verdict,
+        at=desk.at,
+        retry_in=LAG,
+        is_proven=False,
+        counts=True,
+        directory=Directory(),
+    )
+    first = after.slots[planned.slot].holds[0]
+    assert first.state is state
+    assert first.reason == ("other holds it on" if is_taken_by_another else debt.reason)
