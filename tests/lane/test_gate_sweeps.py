@@ -128,7 +128,8 @@ async def test_without_a_sweep_a_percentage_always_asks(tmp_path: Path) -> None:
         shoes = stock(world, 1)
         await world.settle()
         await sell(world, shoes)
-        assert (await the_question(world)).reason.endswith("the products are not counted yet: `rules-engine reconcile` does")
+        reason = (await the_question(world)).reason
+        assert reason.endswith("the products are not counted yet: `rules-engine reconcile` does")
         assert featured(world, shoes) == shoes
 
 
