@@ -201,8 +201,8 @@ class Witness:
             named = [each for each in call.query.get("productId", "").split(",") if each]
             all_ = () if "updatedFrom" in call.query else self.stock
             self.looked_at |= set(place[1:] or named or all_)
-        elif place[1:] in ([], [SECOND]):
-            self.looked_at.add(SECOND)
+        elif place == ["categories"] and "offset" in call.query:
+            self.looked_at.add(SECOND)  # of one category alone only the members may be looked at
 
     def is_asked(self, asked: dict[str, datetime]) -> None:
         """These questions of the first rule are open after a run of the engine: meanwhile it started nothing new."""
