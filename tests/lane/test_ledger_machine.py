@@ -97,9 +97,9 @@ class LedgerMachine(RuleBasedStateMachine):
     def a_person_edits(self, id_: str, where: str) -> None:
         self.does(self.law.edit(id_, where))
 
-    @rule(id_=ids, where=st.sampled_from([FIRST, THIRD]), is_returned=st.booleans())
+    @rule(id_=ids, where=st.sampled_from([FIRST, THIRD, LAST]), is_returned=st.booleans())
     def a_person_undoes_what_a_rule_did(self, id_: str, where: str, is_returned: bool) -> None:
-        taking = 0 if where == FIRST else PLENTY
+        taking = {FIRST: 0, THIRD: PLENTY, LAST: RARE}[where]
         for number in (taking, CALM) if is_returned else (taking,):
             self.law.sell(id_, number)
             self.does(self.law.live(minutes=5))
