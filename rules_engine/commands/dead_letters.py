@@ -12,6 +12,7 @@ import typer
 from rules_engine.app import Outside
 from rules_engine.core.action import ActionKey
 from rules_engine.core.delivery import StoreAlias
+from rules_engine.core.errors import SettingsError
 from rules_engine.core.plan import ActionState, PlannedAction
 from rules_engine.core.subject import SubjectRef, product
 from rules_engine.database.outbox import (
@@ -28,7 +29,7 @@ from rules_engine.settings import Settings
 
 from .follow import LONG_ENOUGH, Wait, follow, open_database
 from .output import WRONG_USAGE, AsJson, complain, in_plain_words, say, say_json, say_table, short_time, telling_length
-from .repair import LimitOption, StoreOption, action_fields, action_words, came_of, finish
+from .repair import LimitOption, StoreOption, action_fields, action_words, came_of, check_store, finish
 
 ALL_OF_THEM = 1_000_000
 
@@ -60,10 +61,14 @@ def start(
 @app.command("list", epilog="Example: `rules-engine dead-letters list --store web`")
 def list_(*, store: StoreOption = None, limit: LimitOption = 100, as_json: AsJson = False) -> None:
     """List the dead letters, oldest first."""
-    with in_plain_words(as_json=as_json), open_database(Settings.from_environment()) as database:
-        of = StoreAlias(store) if store is not None else None
-        found = database.read_now(partial(load_dead_letters, store=of, limit=limit))
-        names = database.read_now(partial(_names, letters=found))
+    with in_plain_words(as_json=as_json):
+        settings = Settings.from_environment()
+        with open_database(settings) as database:
+            of = StoreAlias(store) if store is not None else None
+            found = database.read_now(partial(load_dead_letters, store=of, limit=limit))
+            names = database.read_now(partial(_names, letters=found))
+        if not found:
+            check_store(settings, store)
     if as_json:
         say_json({"dead_letters": [_fields(letter, names) for letter in found]})
     elif not found:
@@ -111,11 +116,12 @@ def retry(
 
     The product is looked at first: what is no longer wanted, or is so already, is not called for.
     """
-    if (key is None) is not all_ or (store is not None and not all_):
-        complain("Write either the KEY of one dead letter, or --all, with --store for those of one store.")
-        raise typer.Exit(WRONG_USAGE)
     outside = Outside()
     with in_plain_words(as_json=as_json):
+        if (key is None) is not all_ or (store is not None and not all_):
+            raise SettingsError(
+                "Write either the KEY of one dead letter, or --all, with --store for those of one store."
+            )
         settings = Settings.from_environment()
         with open_database(settings) as database:
             asked_at = outside.now()
@@ -130,6 +136,8 @@ def retry(
                 return chosen
 
             letters = database.write_now(ask)
+            if not letters:
+                check_store(settings, store)
             waits = []
             for alias, subjects in _by_store(letters).items():
                 is_done = partial(is_quiet, store=alias, subjects=subjects, asked_at=asked_at)
@@ -153,19 +161,19 @@ def drop(
     What it was to take counts as never taken; what it was to give back stays as it is in the shop.
     """
     reason = because.strip()
-    if not reason:
-        complain("Say in --because why it is dropped.")
-        raise typer.Exit(WRONG_USAGE)
     outside = Outside()
-    with in_plain_words(as_json=as_json), open_database(Settings.from_environment()) as database:
+    with in_plain_words(as_json=as_json):
+        if not reason:
+            raise SettingsError("Say in --because why it is dropped.")
+        with open_database(Settings.from_environment()) as database:
 
-        def ask(connection: sa.Connection) -> DeadLetter:
-            letter = dead_letter(connection, key)
-            drop_dead_letter(connection, letter.action.key, now=outside.now(), reason=reason)
-            return letter
+            def ask(connection: sa.Connection) -> DeadLetter:
+                letter = dead_letter(connection, key)
+                drop_dead_letter(connection, letter.action.key, now=outside.now(), reason=reason)
+                return letter
 
-        letter = database.write_now(ask)
-        names = database.read_now(partial(_names, letters=[letter]))
+            letter = database.write_now(ask)
+            names = database.read_now(partial(_names, letters=[letter]))
     if as_json:
         say_json({"dropped": letter.action.key, "store": letter.store, "reason": reason})
     else:

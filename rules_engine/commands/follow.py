@@ -132,7 +132,9 @@ class _Follower:
                 return False
             while not await self._database.read(self._is_done):
                 rest = await engine.run_lane(tenure)
-                if rest.until is None or rest.until >= until:
+                # What the lane rests for may be another thing, such as a condition that has to last for a day.
+                is_done = await self._database.read(self._is_done)
+                if is_done or rest.until is None or rest.until >= until:
                     break
                 await self._outside.sleep(max(0.0, (rest.until - self._outside.now()).total_seconds()))
         return True

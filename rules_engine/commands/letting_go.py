@@ -152,7 +152,7 @@ def _say_not_one(sku: str, found: Found, *, as_json: bool) -> NoReturn:
 
 def _say_nothing(text: str, *, as_json: bool) -> NoReturn:
     if as_json:
-        say_json({"orders": [], "waits": None})
+        say_json({"orders": [], "waits": None, "notes": [text]})
     else:
         say(text)
     raise typer.Exit(FINDINGS)

@@ -203,7 +203,7 @@ def _is_of(action: PlannedAction, wanted: Wanted) -> bool:
 def tell(came: Sequence[Came], waits: str, *, as_json: bool) -> None:
     """Print what came of orders, and end with 1 unless all are carried out and no call was given up."""
     if as_json:
-        say_json({"orders": [_fields(each) for each in came], "waits": waits or None})
+        say_json({"orders": [_fields(each) for each in came], "waits": waits or None, "notes": []})
     for line in () if as_json else _lines(came):
         say(line)
     given_up = any(action.state is ActionState.DEAD for each in came for action in each.actions)

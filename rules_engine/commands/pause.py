@@ -21,7 +21,7 @@ from rules_engine.settings import Settings
 
 from .follow import open_database
 from .ordering import rules_in_force
-from .output import FINDINGS, WRONG_USAGE, AsJson, complain, in_plain_words, say, say_json
+from .output import FINDINGS, AsJson, in_plain_words, say, say_json
 from .rules import asked_stores, no_such_rule
 
 RuleArgument = Annotated[
@@ -46,11 +46,10 @@ def pause(
     such as `undo`. A pause outlives restarts and new rules; `resume` ends it.
     """
     reason = because.strip()
-    if not reason:
-        complain("Say in --because why it is paused.")
-        raise typer.Exit(WRONG_USAGE)
     now = Outside().now()
     with in_plain_words(as_json=as_json):
+        if not reason:
+            raise SettingsError("Say in --because why it is paused.")
         settings = Settings.from_environment()
         file = open_stores(settings, None)
         of = _store(file, store)

@@ -10,7 +10,7 @@ from typing import Annotated
 import sqlalchemy as sa
 import typer
 
-from rules_engine.app import Outside
+from rules_engine.app import Outside, open_stores
 from rules_engine.core.delivery import DeliveryId, StoreAlias
 from rules_engine.core.plan import ActionState, PlannedAction
 from rules_engine.core.subject import SubjectRef
@@ -23,6 +23,7 @@ from rules_engine.settings import Settings
 
 from .follow import LONG_ENOUGH, Wait, find_store, follow, open_database
 from .output import FINDINGS, AsJson, complain, in_plain_words, say, say_json, say_table, short_time
+from .rules import asked_stores
 
 StoreOption = Annotated[str | None, typer.Option("--store", metavar="STORE", help="Only those of this store.")]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most so many.")]
@@ -39,9 +40,13 @@ def deliveries(
 
     A delivery is one webhook that was accepted. Its id is what the shop was answered, and what `replay` takes.
     """
-    with in_plain_words(as_json=as_json), open_database(Settings.from_environment()) as database:
-        of = StoreAlias(store) if store is not None else None
-        found = database.read_now(partial(inbox.recent, store=of, state=state, limit=limit))
+    with in_plain_words(as_json=as_json):
+        settings = Settings.from_environment()
+        with open_database(settings) as database:
+            of = StoreAlias(store) if store is not None else None
+            found = database.read_now(partial(inbox.recent, store=of, state=state, limit=limit))
+        if not found:
+            check_store(settings, store)
     if as_json:
         say_json({"deliveries": [delivery_fields(each) for each in found]})
     elif not found:
@@ -148,7 +153,13 @@ def _is_probed(connection: sa.Connection, store: StoreAlias, asked_at: datetime)
     return not lane.parked_because or lane.probe_at != asked_at
 
 
-# What several commands print.
+# What several commands ask and print.
+
+
+def check_store(settings: Settings, store: str | None) -> None:
+    """Raise `SettingsError` where stores.yaml has no such store: for who finds nothing of it, which may be why."""
+    if store is not None:
+        asked_stores(open_stores(settings, None).stores, store)
 
 
 def finish(waits: str, *, is_fine: bool = True) -> None:
@@ -237,7 +248,7 @@ def came_of(action: PlannedAction) -> str:
             word = "not done"
         case ActionState.DEAD:
             word = "given up"
-        case ActionState.HELD:
+        case ActionState.HELD if action.admitted_at is None:  # else a person said yes, and it is looked at once more
             word = "held back"
         case _:
             word = "still to be done"

@@ -73,7 +73,7 @@ def asked_stores(stores: Sequence[Store], alias: str | None) -> list[Store]:
 
 def no_such_rule(code: str, known: Collection[str], where: str = "There is") -> SettingsError:
     """What is said of a code that no rule has: the one that is near, or all that there are."""
-    otherwise = f"there are {listed(known)}." if known else "there are none."
+    otherwise = f"there {'is only' if len(known) == 1 else 'are'} {listed(known)}." if known else "there are none."
     return SettingsError(f'{where} no rule "{code}": {did_you_mean(code, known, otherwise)}')
 
 

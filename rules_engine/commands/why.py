@@ -144,8 +144,8 @@ def say_not_found(what: str, found: Found, *, as_json: bool) -> None:
                 "store": each.store,
                 "kind": each.ref.kind.value,
                 "id": each.ref.id,
-                "called": each.called,
-                "sku": each.sku,
+                "sku": each.sku or None,
+                "name": each.called,
             }
             for each in found.matches
         ]
@@ -158,10 +158,10 @@ def say_not_found(what: str, found: Found, *, as_json: bool) -> None:
             [(str(each.ref), each.store, each.called, each.sku) for each in found.matches],
         )
     elif not found.is_any_known:
-        complain("Nobody told the engine about any product yet: it knows those of which a webhook came.")
+        complain("Nobody told the engine about any product yet: it knows those that webhooks and sweeps showed.")
     else:
         near = f" Did you mean {found.near!r}?" if found.near else ""
         complain(
-            f"Nobody told the engine about {what!r} yet: it knows the products of which a webhook came, by SKU, id "
-            f"and name.{near}"
+            f"Nobody told the engine about {what!r} yet: it knows the products that webhooks and sweeps showed, by "
+            f"SKU, id and name.{near}"
         )

@@ -29,7 +29,8 @@ def waits_for(action: PlannedAction, questions: Mapping[QuestionId, Question]) -
     """What an action waits for that is held back: `waits for question 3f2a81c0`, or the reason."""
     question = questions.get(action.question) if action.question is not None else None
     if question is None or question.state is not QuestionState.OPEN:
-        return f"held back: {action.reason}" if action.reason else "held back"
+        word = "held back" if action.admitted_at is None else "to be looked at once more"
+        return f"{word}: {action.reason}" if action.reason else word
     return f"waits for question {question.id[:SHORTEST]}"
 
 

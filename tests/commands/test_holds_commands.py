@@ -263,3 +263,46 @@ def test_the_commands_teach_what_they_do(house: House, command: str) -> None:
     said = plain(house.run(command, "--help").stdout)
     assert f"Example: rules-engine {command}" in said
     assert "--json" in said
+
+
+def test_a_store_that_there_is_not_is_said_also_where_nothing_is_found_of_it(house: House) -> None:
+    house.run("migrate")
+    for command in ("deliveries", "dead-letters", "dead-letters retry --all"):
+        result = house.run(*command.split(), "--store", "wep")
+        assert result.exit_code == 2, command
+        assert 'stores.yaml has no store "wep": did you mean "web"?' in result.stderr
+        assert house.run(*command.split(), "--store", "web").exit_code == 0
+
+
+def test_who_releases_a_hold_that_is_put_off_is_told_until_when(house: House, web: Shop) -> None:
+    for _ in range(3):
+        for edit in (("restock", LAPTOP, 5), ("sell_out", LAPTOP)):
+            web.edit(*edit)
+            walk(house)
+    result = house.run("release-hold", RULE, str(LAPTOP))
+    assert result.exit_code == 1
+    assert result.stdout.startswith(
+        f"{RULE} did not step back from Trail Runner (TR-1), but is put off: taken 3 times in 24 hours; waits until "
+    )
+    (hold,) = held(house)
+    assert (hold["waits"], hold["what"]) == ("put off", f"to take it out of Featured ({FEATURED})")
+
+
+def test_a_sweep_says_what_its_store_asks(house: House, shops: Mapping[str, Shop]) -> None:
+    house.write("rules.yaml", RULES.replace("do: [remove", "ask_first: always\n    do: [remove"))
+    house.run("release")
+    shops["web"].edit("sell_out", LAPTOP)
+    said = house.run("reconcile", "web").stdout
+    (question,) = house.run_json("questions")["questions"]
+    assert "  1 question of this store to answer: `rules-engine questions --store web`." in said
+    assert house.run_json("reconcile", "web")["stores"][0]["questions"] == [question["id"]]
+
+
+def test_wrong_usage_is_one_object_for_programs_too(house: House) -> None:
+    house.run("migrate")
+    for command in (
+        ["pause", "--because", " "],
+        ["dead-letters", "drop", "k", "--because", " "],
+        ["dead-letters", "retry"],
+    ):
+        assert list(house.run_json(*command, code=2)) == ["error"]

@@ -363,6 +363,15 @@ def test_an_answered_question_shows_what_was_done_and_what_was_not_with_the_reas
     assert came["ST-0"].startswith("not done (")
 
 
+def test_what_a_person_agreed_to_and_is_not_done_yet_is_not_told_as_held_back(house: House, asking: Shop) -> None:
+    (asked,) = house.run_json("questions")["questions"]
+    house.run("questions", "yes", asked["id"][:8], "--wait", "0")
+    shown = house.run("questions", "show", asked["id"][:8]).stdout
+    assert "taken out of Featured (9691094), still to be done (a person said yes): 2 products" in shown
+    (state,) = {each["waits"] for each in house.run_json("holds")["holds"]}
+    assert state == "to be looked at once more: a person said yes"
+
+
 def test_a_no_says_how_it_is_asked_again(house: House, asking: Shop) -> None:
     (asked,) = house.run_json("questions")["questions"]
     house.run("questions", "no", asked["id"][:8], "--because", "not today")

@@ -8,11 +8,16 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from command_house import LAPTOP, House, Shop, poll
+import sqlalchemy as sa
+from command_house import LAPTOP, House, Shop, poll, unchanged_logging
 
+from rules_engine.app import Outside
+from rules_engine.commands.follow import follow
+from rules_engine.commands.reconcile import A_DAY
 from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.sweep import SweepKind, SweepState
 from rules_engine.database import lanes, sweeps
+from rules_engine.settings import Settings
 
 WEB = StoreAlias("web")
 
@@ -104,3 +109,42 @@ def test_it_follows_a_server_that_runs_the_lane(house: House, shops: Mapping[str
         poll(learned)  # at its start it learns every store that it can list
         [told] = house.run_json("reconcile", "web")["stores"]
         assert (told["kind"], told["state"], told["products"]) == ("asked", "done", 8)
+
+
+LASTS = """
+rules:
+  sold-out-for-long-leaves:
+    stores: [web]
+    while: {product.can_be_ordered: false}
+    must_last: 2 hours
+    do: [remove_from_category: Featured]
+"""
+
+
+def test_a_command_that_has_what_it_wanted_does_not_sit_out_what_the_lane_waits_for(
+    house: House, shops: Mapping[str, Shop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in house.environment.items():
+        monkeypatch.setenv(name, value)
+    for file in house.rules.glob("*.yaml"):
+        if file.name != "stores.yaml":
+            file.unlink()
+    house.write("lasts.yaml", LASTS)
+    house.run("release")
+    shops["web"].edit("sell_out", LAPTOP)
+    settings = Settings.from_environment(house.environment)
+
+    async def sleep(seconds: float) -> None:
+        raise AssertionError(f"it would have slept for {seconds} s")
+
+    with house.database() as database:
+        ask = partial(sweeps.request_sweep, store=WEB, kind=SweepKind.LEARNING, now=datetime.now(UTC), reason="a test")
+        id_ = database.write_now(ask)
+
+        def is_done(connection: sa.Connection) -> bool:
+            sweep = sweeps.find_sweep(connection, id_)
+            return sweep is not None and not sweep.state.is_open
+
+        outside = Outside(sleep=sleep)
+        with unchanged_logging():
+            assert follow(settings, database, WEB, is_done, seconds=A_DAY, outside=outside) == ""

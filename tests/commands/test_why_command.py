@@ -100,14 +100,14 @@ def test_what_nobody_told_the_engine_about_is_said_with_what_may_be_meant(house:
     nothing = house.run("why", "Boot")
     assert (nothing.exit_code, nothing.stderr) == (
         1,
-        "Nobody told the engine about any product yet: it knows those of which a webhook came.\n",
+        "Nobody told the engine about any product yet: it knows those that webhooks and sweeps showed.\n",
     )
     see(house, WEB, "17", sku="B-1", name="Boot")
     result = house.run("why", "Boott")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (
-        "Nobody told the engine about 'Boott' yet: it knows the products of which a webhook came, by SKU, id and name. "
-        "Did you mean 'Boot'?\n"
+        "Nobody told the engine about 'Boott' yet: it knows the products that webhooks and sweeps showed, by SKU, id "
+        "and name. Did you mean 'Boot'?\n"
     )
     assert house.run_json("why", "Boott", code=1) == {"found": [], "matches": [], "near": "Boot"}
 
