@@ -150,6 +150,7 @@ def _lagging(scene: Scene, slot_case: SlotCase) -> PlannedAction | None:
     done_at, last = max(called_off, key=lambda pair: pair[0], default=(scene.at, None))
     if last is None or last.wish == slot_case.value or scene.at >= done_at + scene.context.lag:
         return None
-    action = slot_case.action
-    is_newer_done = action is not None and action.done_at is not None and action.done_at > done_at
+    # What was done after it speaks for itself, also once a read has confirmed it.
+    others = (action for action in scene.case.actions.values() if action.slot == slot_case.slot.ref)
+    is_newer_done = any(action.done_at is not None and action.done_at > done_at for action in others)
     return None if is_newer_done else last
