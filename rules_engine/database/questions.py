@@ -24,6 +24,14 @@ def save_questions(connection: sa.Connection, asked: Iterable[Question]) -> None
     upsert(connection, questions, [_columns(question) for question in asked])
 
 
+_ASKED = (
+    sa.select(questions)
+    .where(questions.c.state.in_(any_given("states")))
+    .order_by(questions.c.asked_at, questions.c.id)
+)
+_ASKED_OF_STORE = _ASKED.where(questions.c.store == given("store"))
+
+
 def load_questions(
     connection: sa.Connection,
     store: StoreAlias | None = None,
@@ -31,10 +39,9 @@ def load_questions(
     states: Iterable[QuestionState] = (QuestionState.GATHERING, QuestionState.OPEN),
 ) -> list[Question]:
     """The questions in these states, of one store or of all, those asked first before others."""
-    query = sa.select(questions).where(questions.c.state.in_(sorted(state.value for state in states)))
-    if store is not None:
-        query = query.where(questions.c.store == store)
-    return [_from_row(row) for row in connection.execute(query.order_by(questions.c.asked_at, questions.c.id))]
+    wanted = {"states": sorted(state.value for state in states)}
+    query, more = (_ASKED, {}) if store is None else (_ASKED_OF_STORE, {"store": store})
+    return [_from_row(row) for row in connection.execute(query, wanted | more)]
 
 
 def find_questions(connection: sa.Connection, ids: Iterable[QuestionId]) -> dict[QuestionId, Question]:

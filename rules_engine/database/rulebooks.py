@@ -60,10 +60,15 @@ def active(connection: sa.Connection) -> Activation | None:
     return None if row is None else Activation(row.id, RulebookHash(row.rulebook), row.texts)
 
 
+def newest_activation(connection: sa.Connection) -> int | None:
+    """The id of the activation in force, or None before the first."""
+    newest = connection.execute(_NEWEST).one_or_none()
+    return None if newest is None else int(newest.id)
+
+
 def check_activation(connection: sa.Connection, id_: int) -> None:
     """Raise `LaneLostError` when newer rules are in force than those of this activation."""
-    newest = connection.execute(_NEWEST).one_or_none()
-    if newest is None or newest.id != id_:
+    if newest_activation(connection) != id_:
         raise LaneLostError("Newer rules are in force; this turn is rolled back and decided again by them.")
 
 

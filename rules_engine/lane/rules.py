@@ -16,7 +16,7 @@ from rules_engine.core.rule import Rule, Rulebook, RuleCode
 from rules_engine.database.ledger import TAKES_REMEMBERED
 from rules_engine.database.pauses import add_pause, end_pauses, open_pauses
 from rules_engine.database.renames import rename_rule
-from rules_engine.database.rulebooks import Activation, activate, active, store_rulebook
+from rules_engine.database.rulebooks import Activation, activate, active, newest_activation, store_rulebook
 from rules_engine.database.sweeps import request_for_new_rules
 from rules_engine.database.vanished import Vanished, forget_admissions, review_questions, stray_holds
 from rules_engine.database.walks import is_anything_known
@@ -60,12 +60,13 @@ class Rules:
 
     def in_force(self, connection: Connection) -> InForce | None:
         """The rulebook in force, or None while there is none that this process understands."""
-        found = active(connection)
+        newest = newest_activation(connection)
+        if self._known is not None and self._known.activation == newest:
+            return self._known
+        found = active(connection)  # with its texts, which may be long: only when it is another
         if found is None:
             self.problem = self.refused or "no rulebook is active yet: run `rules-engine release`"
             return None
-        if self._known is not None and self._known.activation == found.id:
-            return self._known
         return self._adopt(connection, found)
 
     def _adopt(self, connection: Connection, found: Activation) -> InForce | None:
