@@ -13,7 +13,7 @@ from rules_engine.core.plan import ActionState
 from rules_engine.core.rule import RuleCode
 
 from .ledger import TAKES_REMEMBERED
-from .rows import OPEN_ACTIONS, OPEN_HOLDS
+from .rows import OPEN_ACTIONS, OPEN_HOLDS, given
 from .tables import actions, episodes, holds
 from .tables_people import pauses
 from .vanished import rename_in_questions
@@ -40,18 +40,32 @@ def rename_rule(
     one slot the one that took it goes on, else that of the new code.
     """
     _settle_doubles(connection, former, code, now=now)
-    held = connection.execute(
-        sa.select(sa.func.count(sa.distinct(holds.c.store + sa.literal("\n") + holds.c.product))).where(
-            holds.c.rule == former, holds.c.ended_at.is_(None)
-        )
-    ).scalar_one()
-    _move_holds(connection, former, code)
-    _move_episodes(connection, former, code)
+    codes = {"former": former, "code": code}
+    held = connection.execute(_HELD, codes).scalar_one()
+    for statement in (_MOVE_HOLDS, _FORGET_EPISODES, _MOVE_EPISODES):
+        connection.execute(statement, codes)
     _move_actions(connection, former, code, since=now - takes)
     rename_in_questions(connection, former, code, now=now)
-    is_paused = sa.and_(pauses.c.rule == former, pauses.c.resumed_at.is_(None))
-    connection.execute(sa.update(pauses).where(is_paused).values(rule=code))
+    connection.execute(_MOVE_PAUSES, codes)
     return int(held)
+
+
+_HELD = sa.select(sa.func.count(sa.distinct(holds.c.store + sa.literal("\n") + holds.c.product))).where(
+    holds.c.rule == given("former"), holds.c.ended_at.is_(None)
+)
+_MOVE_PAUSES = (
+    sa.update(pauses).where(pauses.c.rule == given("former"), pauses.c.resumed_at.is_(None)).values(rule=given("code"))
+)
+
+_OLD, _NEW = holds.alias("old"), holds.alias("new")
+_SAYS = [state for state in OPEN_HOLDS if state != HoldState.OWED.value]
+_SAME = ("store", "product", "aspect", "target", "subject_kind", "subject_id")
+_DOUBLES = (
+    sa.select(_OLD.c.id, _OLD.c.state, _OLD.c.takes, _NEW.c.id, _NEW.c.state, _NEW.c.takes)
+    .select_from(_OLD.join(_NEW, sa.and_(*(_OLD.c[name] == _NEW.c[name] for name in _SAME))))
+    .where(_OLD.c.rule == given("former"), _OLD.c.state.in_(_SAYS))
+    .where(_NEW.c.rule == given("code"), _NEW.c.state.in_(_SAYS))
+)
 
 
 def _settle_doubles(connection: sa.Connection, former: RuleCode, code: RuleCode, *, now: datetime) -> None:
@@ -59,17 +73,9 @@ def _settle_doubles(connection: sa.Connection, former: RuleCode, code: RuleCode,
 
     What is owed is no say; it stays beside the other until it is given back.
     """
-    old, new = holds.alias("old"), holds.alias("new")
-    same = [old.c[name] == new.c[name] for name in ("store", "product", "aspect", "target")]
-    same += [old.c[name] == new.c[name] for name in ("subject_kind", "subject_id")]
-    says = [state for state in OPEN_HOLDS if state != HoldState.OWED.value]
-    query = (
-        sa.select(old.c.id, old.c.state, old.c.takes, new.c.id, new.c.state, new.c.takes)
-        .select_from(old.join(new, sa.and_(*same)))
-        .where(old.c.rule == former, new.c.rule == code, old.c.state.in_(says), new.c.state.in_(says))
-    )
     losers: list[int] = []
-    for old_id, old_state, old_takes, new_id, new_state, new_takes in connection.execute(query).all():
+    doubles = connection.execute(_DOUBLES, {"former": former, "code": code}).all()
+    for old_id, old_state, old_takes, new_id, new_state, new_takes in doubles:
         goes_on = _took(old_state, old_takes) and not _took(new_state, new_takes)
         losers.append(new_id if goes_on else old_id)
     for id_ in losers:
@@ -82,7 +88,7 @@ def _took(state: str, takes: int) -> bool:
     return takes > 0 or HoldState(state) in _TOOK
 
 
-def _number_of(rule: RuleCode) -> sa.ScalarSelect[Any]:
+def _number_of(rule: sa.BindParameter[str]) -> sa.ScalarSelect[Any]:
     """The number of the rule's present stretch of the subject of a hold."""
     return (
         sa.select(episodes.c.number)
@@ -93,28 +99,37 @@ def _number_of(rule: RuleCode) -> sa.ScalarSelect[Any]:
     )
 
 
-def _move_holds(connection: sa.Connection, former: RuleCode, code: RuleCode) -> None:
-    is_of_the_stretch = holds.c.episode == _number_of(former)
-    number = sa.case((is_of_the_stretch, sa.func.coalesce(_number_of(code), holds.c.episode)), else_=holds.c.episode)
-    moved = sa.update(holds).where(holds.c.rule == former, sa.or_(holds.c.ended_at.is_(None), is_of_the_stretch))
-    connection.execute(moved.values(rule=code, episode=number))
-
-
-def _move_episodes(connection: sa.Connection, former: RuleCode, code: RuleCode) -> None:
-    own = episodes.alias("own")
-    has_own = sa.exists().where(
-        own.c.store == episodes.c.store, own.c.rule == code, own.c.kind == episodes.c.kind, own.c.id == episodes.c.id
+_IS_OF_THE_STRETCH = holds.c.episode == _number_of(given("former"))
+_MOVE_HOLDS = (
+    sa.update(holds)
+    .where(holds.c.rule == given("former"), sa.or_(holds.c.ended_at.is_(None), _IS_OF_THE_STRETCH))
+    .values(
+        rule=given("code"),
+        episode=sa.case(
+            (_IS_OF_THE_STRETCH, sa.func.coalesce(_number_of(given("code")), holds.c.episode)), else_=holds.c.episode
+        ),
     )
-    connection.execute(sa.delete(episodes).where(episodes.c.rule == former, has_own))
-    connection.execute(sa.update(episodes).where(episodes.c.rule == former).values(rule=code))
+)
+
+_OWN = episodes.alias("own")
+_HAS_OWN = sa.exists().where(
+    _OWN.c.store == episodes.c.store,
+    _OWN.c.rule == given("code"),
+    _OWN.c.kind == episodes.c.kind,
+    _OWN.c.id == episodes.c.id,
+)
+_FORGET_EPISODES = sa.delete(episodes).where(episodes.c.rule == given("former"), _HAS_OWN)
+_MOVE_EPISODES = sa.update(episodes).where(episodes.c.rule == given("former")).values(rule=given("code"))
+
+_MATTERS = actions.c.state.in_((*OPEN_ACTIONS, ActionState.DEAD.value))
+# One that was opened again is older than its last call, which still counts against the limits of the rule.
+_IS_RECENT = sa.or_(*(actions.c[name] > given("since") for name in ("created_at", "called_at", "done_at")))
+_NAMED = sa.select(actions.c.seq, actions.c.rules).where(
+    sa.cast(actions.c.rules, sa.Text).contains(given("named")), sa.or_(_MATTERS, _IS_RECENT)
+)
 
 
 def _move_actions(connection: sa.Connection, former: RuleCode, code: RuleCode, *, since: datetime) -> None:
-    named = sa.cast(actions.c.rules, sa.Text).contains(json.dumps(former), autoescape=True)
-    matters = actions.c.state.in_((*OPEN_ACTIONS, ActionState.DEAD.value))
-    # One that was opened again is older than its last call, which still counts against the limits of the rule.
-    is_recent = sa.or_(*(actions.c[name] > since for name in ("created_at", "called_at", "done_at")))
-    query = sa.select(actions.c.seq, actions.c.rules).where(named, sa.or_(matters, is_recent))
-    for seq, rules in connection.execute(query).all():
+    for seq, rules in connection.execute(_NAMED, {"named": json.dumps(former), "since": since}).all():
         renamed = list(dict.fromkeys(code if rule == former else rule for rule in rules))
         connection.execute(sa.update(actions).where(actions.c.seq == seq).values(rules=renamed, rule=renamed[0]))

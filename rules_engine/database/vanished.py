@@ -18,7 +18,7 @@ from rules_engine.core.subject import product
 
 from .lanes import look_now
 from .questions import find_questions, load_questions, save_questions
-from .rows import OPEN_ACTIONS
+from .rows import OPEN_ACTIONS, any_given, given
 from .tables import actions, holds
 from .tables_people import orders, questions
 
@@ -168,6 +168,20 @@ def forget_admissions(connection: sa.Connection) -> None:
     connection.execute(sa.update(actions).where(is_decided).values(admitted_at=None))
 
 
+# What was agreed and is not done yet is agreed with the rule, however it is called.
+_IS_AGREED = sa.and_(
+    questions.c.rule == given("former"),
+    questions.c.state == QuestionState.YES.value,
+    sa.exists().where(actions.c.question == questions.c.id, _is_undone),
+)
+_MOVE_QUESTIONS = (
+    sa.update(questions).where(sa.or_(questions.c.id.in_(any_given("ids")), _IS_AGREED)).values(rule=given("code"))
+)
+_MOVE_ORDERS = (
+    sa.update(orders).where(orders.c.rule == given("former"), orders.c.done_at.is_(None)).values(rule=given("code"))
+)
+
+
 def rename_in_questions(connection: sa.Connection, former: RuleCode, code: RuleCode, *, now: datetime) -> None:
     """Let what is asked, agreed and ordered of a rule go on under its new code.
 
@@ -177,13 +191,10 @@ def rename_in_questions(connection: sa.Connection, former: RuleCode, code: RuleC
     taken = {(each.store, each.kind) for each in waiting if each.rule == code}
     own = [each for each in waiting if each.rule == former]
     doubles = [each for each in own if (each.store, each.kind) in taken]
-    _void(connection, [each.id for each in doubles], now=now)
+    if doubles:
+        _void(connection, [each.id for each in doubles], now=now)
     for each in doubles:
         _look_at_held_back(connection, each, now=now)
     moved = [each.id for each in own if each not in doubles]
-    # What was agreed and is not done yet is agreed with the rule, however it is called.
-    is_undone = sa.exists().where(actions.c.question == questions.c.id, _is_undone)
-    is_agreed = sa.and_(questions.c.rule == former, questions.c.state == QuestionState.YES.value, is_undone)
-    connection.execute(sa.update(questions).where(sa.or_(questions.c.id.in_(moved), is_agreed)).values(rule=code))
-    is_open = sa.and_(orders.c.rule == former, orders.c.done_at.is_(None))
-    connection.execute(sa.update(orders).where(is_open).values(rule=code))
+    connection.execute(_MOVE_QUESTIONS, {"former": former, "code": code, "ids": moved})
+    connection.execute(_MOVE_ORDERS, {"former": former, "code": code})
