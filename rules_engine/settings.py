@@ -92,8 +92,8 @@ class Settings(BaseModel):
         30,
         ge=1,
         le=3650,
-        description="Days for which traces, attempts, ended actions, messages for people and earlier states of products "
-        "are kept: long enough to answer for the last month's changes.",
+        description="Days for which traces, attempts, ended actions, messages for people and earlier states of "
+        "products are kept: long enough to answer for the last month's changes.",
     )
     lag_seconds: Annotated[int, Variable("`600`", "a whole number from 0 to 86400")] = Field(
         600,
