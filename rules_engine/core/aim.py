@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
 from .action import ActionKey, ActionKind, Aspect, SlotRef, SlotValue
-from .bounds import Bounds, Wait
+from .bounds import WAITS_UNTIL, Bounds, Wait
 from .holds import Hold, HoldState, Slot
 from .observe import TOOK, SlotCase, moved, settle_sent
 from .plan import ActionState, PlannedAction, Step
@@ -243,6 +243,8 @@ def _start(case: SlotCase, goal: Aim, speaker: Hold, bounds: Bounds) -> SlotCase
         attempts=1 if was_tried else 0,
         caused_by=bounds.caused_by,
     )
+    if WAITS_UNTIL in speaker.reason:  # the wait is over, whatever else it waits for from here on
+        case = case.with_holds(lambda each: replace(each, reason="") if each is speaker else each)
     text = deed(kind, case.called, target)
     text = text if speaker.is_ordered else when_due(text, speaker.rule, bounds)
     if step is Step.GIVE_BACK:

@@ -138,6 +138,15 @@ def test_a_rule_that_acts_every_so_often_waits_with_the_next_take_and_says_so_on
     assert desk.action().step is Step.TAKE
 
 
+def test_a_hold_that_was_put_off_says_so_no_longer_than_it_is() -> None:
+    desk = cycle(Bench((HOURLY,)))
+    desk.later(minutes=1).sees(stock=0)
+    assert "waits until" in desk.hold().reason
+    desk.at = START.replace(hour=10, minute=1)
+    desk.sees()
+    assert (desk.hold().state, desk.hold().reason) == (HoldState.PENDING, "")
+
+
 def test_what_it_waits_for_is_forgotten_when_the_condition_ends() -> None:
     desk = cycle(Bench((HOURLY,)))
     desk.later(minutes=1).sees(stock=0)
