@@ -25,6 +25,8 @@ from .tables_people import orders, questions
 Fingerprints = Mapping[StoreAlias, Mapping[RuleCode, str]]
 """The rules that are in force in each store of stores.yaml, with the fingerprint of each."""
 
+RULE_WAS_EDITED = "its rule was edited; it is looked at anew"
+ITS_RULE_IS_GONE = "its rule is in no rule file any more, or not for this store"
 RULE_IS_GONE = "it is in no rule file any more, or not for this store"
 STORE_IS_GONE = "stores.yaml has no such store any more"
 
@@ -90,7 +92,7 @@ def review_questions(
     A question about a rule that was edited or is gone is void, and its products are looked at again, unless the store
     is among the `swept`, whose whole catalogue is decided anyhow; so is one about what a rule holds that is back, or
     that holds nothing any more. An answer is worth nothing either for what was not called yet, once the rule is
-    another. Nothing else happens: a question stays open.
+    another: that is judged anew, and until then says so. Every other question stays as it is.
     """
     gone = {(each.store, each.rule): each for each in vanished(connection, in_force)}
     waiting = load_questions(connection, states=_WAITING)
@@ -155,8 +157,10 @@ def _forget_answers(
             continue
         if each.store not in swept:
             _look_at_held_back(connection, each, now=now)
+        told = RULE_WAS_EDITED if each.rule in in_force.get(each.store, {}) else ITS_RULE_IS_GONE
+        reason = sa.case((actions.c.state == ActionState.HELD.value, told), else_=actions.c.reason)
         about = sa.update(actions).where(actions.c.question == each.id, _is_undone)
-        connection.execute(about.values(question=None, admitted_at=None))
+        connection.execute(about.values(question=None, admitted_at=None, reason=reason))
 
 
 def forget_admissions(connection: sa.Connection) -> None:
@@ -168,14 +172,15 @@ def forget_admissions(connection: sa.Connection) -> None:
     connection.execute(sa.update(actions).where(is_decided).values(admitted_at=None))
 
 
-# What was agreed and is not done yet is agreed with the rule, however it is called.
-_IS_AGREED = sa.and_(
+# What was answered, or was not in time, and is not done yet is so for the rule, however it is called.
+_ANSWERED = (QuestionState.YES, QuestionState.NO, QuestionState.EXPIRED)
+_IS_ANSWERED = sa.and_(
     questions.c.rule == given("former"),
-    questions.c.state == QuestionState.YES.value,
+    questions.c.state.in_([state.value for state in _ANSWERED]),
     sa.exists().where(actions.c.question == questions.c.id, _is_undone),
 )
 _MOVE_QUESTIONS = (
-    sa.update(questions).where(sa.or_(questions.c.id.in_(any_given("ids")), _IS_AGREED)).values(rule=given("code"))
+    sa.update(questions).where(sa.or_(questions.c.id.in_(any_given("ids")), _IS_ANSWERED)).values(rule=given("code"))
 )
 _MOVE_ORDERS = (
     sa.update(orders).where(orders.c.rule == given("former"), orders.c.done_at.is_(None)).values(rule=given("code"))
@@ -183,7 +188,7 @@ _MOVE_ORDERS = (
 
 
 def rename_in_questions(connection: sa.Connection, former: RuleCode, code: RuleCode, *, now: datetime) -> None:
-    """Let what is asked, agreed and ordered of a rule go on under its new code.
+    """Let what is asked, answered and ordered of a rule go on under its new code.
 
     Where the same is asked of the new code already, the question of the former one is void: what is in it joins that.
     """

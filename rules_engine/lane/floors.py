@@ -150,9 +150,7 @@ def _came(before: Case, after: Case, id_: str) -> int:
     if after.ref.kind is SubjectKind.CATEGORY:
         if after.ref.id != id_:
             return 0
-        old, new = (
-            set((each.snapshot.fields if each.snapshot else {}).get("member_ids", ())) for each in (before, after)
-        )
+        old, new = _members_of(before), _members_of(after)
         return max(1, len(new - old)) if old != new else 0
     added = (a for a in after.actions.values() if a.kind is ActionKind.ADD_TO_CATEGORY and a.target == id_)
     is_added = any(

@@ -160,7 +160,12 @@ class Gate:
                 self._hold(wish, waiting)
             new = []
         if self.gathering is not None and rule.guards.floors:
-            return  # who takes out of such a category has to read it: the turn does that which looks at the product
+            # Who takes out of such a category has to read it: the turn does that which looks at the product. What is
+            # to be sent is looked at anyhow, what is held back is not.
+            for wish in (*admitted, *agreed, *new):
+                if self._action(wish).state is ActionState.HELD:
+                    self._look(wish.ref, LaterLook(self.at, "it is held back and waits for no answer"))
+            return
         beyond = await self._beyond(rule, [*admitted, *agreed, *new])
         agreed = [wish for wish in agreed if wish.key not in beyond]
         new = [wish for wish in new if wish.key not in beyond]

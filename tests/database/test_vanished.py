@@ -20,7 +20,9 @@ from rules_engine.database.orders import give_orders, open_orders
 from rules_engine.database.questions import load_questions
 from rules_engine.database.tables import actions, holds
 from rules_engine.database.vanished import (
+    ITS_RULE_IS_GONE,
     RULE_IS_GONE,
+    RULE_WAS_EDITED,
     STORE_IS_GONE,
     Vanished,
     rename_in_questions,
@@ -141,6 +143,19 @@ def test_what_was_called_for_keeps_its_answer_and_what_was_only_let_through_does
     assert looked_at(connection) == []  # the whole catalogue is decided anyhow
 
 
+@pytest.mark.parametrize(("rules", "told"), [({OLD: "edited"}, RULE_WAS_EDITED), ({}, ITS_RULE_IS_GONE)])
+def test_what_waited_for_an_answer_tells_no_more_of_a_question_that_is_void(
+    connection: sa.Connection, rules: dict[RuleCode, str], told: str
+) -> None:
+    ask(connection, products=("1", "2"))
+    connection.execute(sa.update(actions).values(reason="waits for an answer: too many"))
+    of_hours = {"state": ActionState.PENDING.value, "reason": "waits for its hours"}
+    connection.execute(sa.update(actions).where(actions.c.product == "2").values(of_hours))
+    review_questions(connection, {WEB: rules}, now=NOW, swept=[WEB])
+    query = sa.select(actions.c.product, actions.c.reason).order_by(actions.c.product)
+    assert list(connection.execute(query)) == [("1", told), ("2", "waits for its hours")]
+
+
 # Rules with another code.
 
 
@@ -156,6 +171,19 @@ def test_what_is_asked_and_ordered_goes_over_to_the_new_code(connection: sa.Conn
     assert [each.rule for each in open_orders(connection, WEB, ["1"])[ProductId("1")]] == [NEW]
     review_questions(connection, {WEB: {NEW: "as asked"}}, now=NOW)
     assert states(connection)[NEW, QuestionKind.TAKE] is QuestionState.OPEN
+
+
+@pytest.mark.parametrize("state", QuestionState)
+def test_an_answer_goes_over_to_the_new_code_as_long_as_something_waits_to_hear_it(
+    connection: sa.Connection, state: QuestionState
+) -> None:
+    ask(connection, state=state, products=("1",))
+    rename_in_questions(connection, OLD, NEW, now=NOW)
+    review_questions(connection, {WEB: {NEW: "as asked"}}, now=NOW, swept=[WEB])
+    goes_over = state is not QuestionState.VOID
+    assert states(connection) == {(NEW if goes_over else OLD, QuestionKind.TAKE): state}
+    named = connection.execute(sa.select(actions.c.question)).scalar_one()
+    assert (named is not None) is goes_over
 
 
 def test_of_two_questions_that_become_one_that_of_the_new_code_goes_on(connection: sa.Connection) -> None:

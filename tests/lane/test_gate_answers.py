@@ -26,7 +26,9 @@ from rules_engine.lane.rules import pause_in_force, resume_in_force
 
 pytestmark = pytest.mark.anyio
 
-THREE_A_DAY = sold_out_leaves("limits: {per_day: 3 products}")
+LIMIT = "limits: {per_day: 3 products}"
+THREE_A_DAY = sold_out_leaves(LIMIT)
+FLOOR = "never_leave: fewer than 1 products in Featured"
 TWO_A_DAY = sold_out_leaves("limits: {per_day: 2 products}")
 OTHER_CONDITION = THREE_A_DAY.replace("at_most: 0", "at_most: 1")
 EVERYWHERE = StoreAlias("")
@@ -149,6 +151,19 @@ async def test_what_waits_for_an_answer_waits_on_through_a_pause(tmp_path: Path,
         assert await the_question(world) == question
         await say(world, question, is_yes=True)
         assert featured(world, shoes) == []
+
+
+async def test_a_yes_during_a_pause_counts_also_where_a_floor_is_to_be_kept(tmp_path: Path) -> None:
+    async with World(tmp_path / "e.db", sold_out_leaves(LIMIT, FLOOR), only=(WEB,)) as world:
+        shoes = stock(world, 5)
+        await world.settle()
+        await sell(world, shoes)
+        await pause(world)
+        await say(world, await the_question(world), is_yes=True)
+        assert featured(world, shoes) == shoes
+        await resume(world)
+        assert featured(world, shoes) == []
+        assert await asked(world) == []
 
 
 async def test_what_was_agreed_before_a_pause_is_not_asked_again_after_it(tmp_path: Path) -> None:
@@ -285,18 +300,32 @@ async def test_a_paused_rule_that_is_edited_asks_anew_when_it_is_resumed(tmp_pat
         assert (await the_question(world)).reason.endswith("its limit is 2 a day")
 
 
-async def test_a_yes_counts_on_when_its_rule_only_gets_another_name(tmp_path: Path) -> None:
+async def test_what_was_asked_goes_ahead_where_the_limit_is_dropped_and_the_floor_is_kept(tmp_path: Path) -> None:
+    async with World(tmp_path / "e.db", sold_out_leaves(LIMIT, FLOOR), only=(WEB,)) as world:
+        shoes = stock(world, 5)
+        await world.settle()
+        await sell(world, shoes)
+        await the_question(world)
+        await world.adopt(sold_out_leaves(FLOOR))
+        await world.settle()
+        assert featured(world, shoes) == []
+        assert await held(world) == []
+        assert await asked(world) == []
+
+
+@pytest.mark.parametrize("is_yes", [True, False])
+async def test_an_answer_counts_on_when_its_rule_only_gets_another_name(tmp_path: Path, is_yes: bool) -> None:
     async with World(tmp_path / "e.db", THREE_A_DAY, only=(WEB,)) as world:
         shoes = stock(world, 4)
         await world.settle()
         await sell(world, shoes)
-        await answer_at_once(world, await the_question(world))
+        await answer_at_once(world, await the_question(world), is_yes=is_yes)
         renamed = THREE_A_DAY.replace("sold-out-leaves:", "gone-leaves:").replace(
             "    stores", "    formerly: sold-out-leaves\n    stores"
         )
         await world.adopt(renamed)
         await world.settle()
-        assert featured(world, shoes) == []
+        assert featured(world, shoes) == ([] if is_yes else shoes)
         assert await asked(world) == []
 
 
