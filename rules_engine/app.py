@@ -81,12 +81,13 @@ def compile_rules(texts: Mapping[str, str], file: StoresFile) -> Rulebook:
 
 
 def _write_note(
-    connection: Connection, since: datetime, now: datetime, *, stores: Sequence[Store], rules: Rules
+    connection: Connection, since: datetime, now: datetime, *, stores: Sequence[Store], rules: Rules, kept: timedelta
 ) -> list[list[str]]:
     """The morning note of every store, as lines."""
     in_force = rules.in_force(connection)
     rules_of = {store.alias: in_force.rules_for(store.alias) for store in stores} if in_force else {}
-    return [lines_of_note(note) for note in gather_note(connection, stores, rules_of, since=since, now=now)]
+    notes = gather_note(connection, stores, rules_of, since=since, now=now, kept=kept)
+    return [lines_of_note(note) for note in notes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +238,7 @@ def build(
         rules,
         send or network.send,
         metrics,
-        write_note=partial(_write_note, stores=stores, rules=rules),
+        write_note=partial(_write_note, stores=stores, rules=rules, kept=timedelta(days=settings.retention_days)),
         now=outside.now,
         sleep=outside.sleep,
         chance=outside.chance,

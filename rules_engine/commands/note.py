@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Annotated
 
@@ -49,6 +49,7 @@ def note(*, since: SinceOption = "24h", store: StoreOption = None, as_json: AsJs
         now = Outside().now()
         times = {each.alias: _since(since, now, each) for each in stores}
         rules = Rules(partial(compile_rules, file=file))
+        kept = timedelta(days=settings.retention_days)
 
         def read(connection: sa.Connection) -> list[StoreNote]:
             in_force = rules.in_force(connection)
@@ -56,7 +57,7 @@ def note(*, since: SinceOption = "24h", store: StoreOption = None, as_json: AsJs
             found: dict[StoreAlias, StoreNote] = {}
             for at in dict.fromkeys(times.values()):  # a time of day is another moment in another zone
                 alike = [each for each in stores if times[each.alias] == at]
-                gathered = gather_note(connection, alike, rules_of, since=at, now=now)
+                gathered = gather_note(connection, alike, rules_of, since=at, now=now, kept=kept)
                 found |= {each.store: each for each in gathered}
             return [found[each.alias] for each in stores]
 

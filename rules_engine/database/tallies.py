@@ -86,13 +86,22 @@ def deeds_since(connection: sa.Connection, since: datetime, *, first: int) -> li
     return list(found.values())
 
 
-def count_kept_waiting(connection: sa.Connection, store: StoreAlias, *, first: int) -> KeptWaiting:
-    """What `never_leave` keeps back in a store: what is held back and waits for nobody's answer, oldest first."""
-    waits_for_answer = sa.exists().where(
-        questions.c.id == actions.c.question,
-        questions.c.state.in_([state.value for state in QuestionState if state.is_waiting]),
+def count_kept_waiting(
+    connection: sa.Connection, store: StoreAlias, rules: Iterable[RuleCode], *, first: int
+) -> KeptWaiting:
+    """What `never_leave` keeps back in a store, oldest first. `rules` are those that say so and may act.
+
+    Of what was asked about only what a person agreed to is among it; and nothing that was let through since and is only
+    to be looked at once more.
+    """
+    is_asked = sa.exists().where(questions.c.id == actions.c.question, questions.c.state != QuestionState.YES.value)
+    which = sa.and_(
+        actions.c.store == store,
+        actions.c.state == ActionState.HELD.value,
+        actions.c.rule.in_(sorted(rules)),
+        actions.c.admitted_at.is_(None),
+        ~is_asked,
     )
-    which = sa.and_(actions.c.store == store, actions.c.state == ActionState.HELD.value, ~waits_for_answer)
     products = connection.execute(sa.select(sa.func.count(actions.c.product.distinct())).where(which)).scalar_one()
     of_product = sa.select(sa.func.min(actions.c.seq)).where(which).group_by(actions.c.product)
     query = (
@@ -107,7 +116,7 @@ def count_kept_waiting(connection: sa.Connection, store: StoreAlias, *, first: i
 
 
 def last_deeds(connection: sa.Connection, store: StoreAlias, rules: Iterable[RuleCode]) -> dict[RuleCode, datetime]:
-    """When each of these rules was last called for in the store; without those for which nothing was called yet."""
+    """When each of these rules was last called for in the store, as far as that is remembered; others are left out."""
     found: dict[RuleCode, datetime] = {}
     for rule in rules:
         last = sa.select(sa.func.max(actions.c.called_at)).where(actions.c.store == store, actions.c.rule == rule)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -88,7 +88,7 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """A rule that did nothing and holds nothing; when it last did something, None where nobody remembers."""
+    """A rule that did nothing and holds nothing; when it last did something, None if nobody remembers it."""
 
     rule: RuleCode
     last: datetime | None
@@ -100,7 +100,8 @@ class StoreNote:
 
     `done` is what rules did since the time that is asked about, and `stepped_back` where people won since; everything
     else is as it stands now. `parked` says why the store cannot work. `rules` counts the rules that may act; `idle` are
-    those of them that did nothing, the longest first. `aside` are subjects with why they could not be looked at.
+    those of them that did nothing, the longest first; what was done longer ago than `kept` is not remembered. `aside`
+    are subjects with why they could not be looked at.
     """
 
     store: StoreAlias
@@ -120,6 +121,7 @@ class StoreNote:
     aside: tuple[tuple[str, str], ...]
     rules: int
     idle: tuple[Idle, ...]
+    kept: timedelta
     can_be_swept: bool
     sweep: Sweep | None
 
@@ -130,6 +132,7 @@ class _Everywhere:
 
     since: datetime
     now: datetime
+    kept: timedelta
     deeds: Sequence[Deeds]
     questions: Sequence[Question]
     sizes: Mapping[QuestionId, int]
@@ -145,12 +148,17 @@ def gather_note(
     *,
     since: datetime,
     now: datetime,
+    kept: timedelta,
 ) -> list[StoreNote]:
-    """The note of each of these stores. `rules_of` are the rules in force by store; those times are aware."""
+    """The note of each of these stores. `rules_of` are the rules in force by store; those times are aware.
+
+    `kept` is how long it is remembered what rules did.
+    """
     asked = load_questions(connection, states=[QuestionState.OPEN])
     everywhere = _Everywhere(
         since=since,
         now=now,
+        kept=kept,
         deeds=deeds_since(connection, since, first=NAMED),
         questions=asked,
         sizes=count_products(connection, asked),
@@ -176,6 +184,7 @@ def _of_store(connection: sa.Connection, store: Store, rules: Sequence[Rule], ev
     words = _Words(Wording.load(connection, [store]), alias)
     aside = count_set_aside(connection, alias, first=FIRST)
     live = [rule for rule in rules if rule.mode is Mode.LIVE]
+    with_floors = [rule.code for rule in live if rule.guards.floors]
     return StoreNote(
         store=alias,
         clock=Clock(everywhere.now, store.zone),
@@ -185,7 +194,7 @@ def _of_store(connection: sa.Connection, store: Store, rules: Sequence[Rule], ev
         ),
         held=words.group(standing["held"]),
         owed=words.group(standing["owed"]),
-        kept_waiting=words.kept_waiting(count_kept_waiting(connection, alias, first=FIRST)),
+        kept_waiting=words.kept_waiting(count_kept_waiting(connection, alias, with_floors, first=FIRST)),
         put_off=words.group(standing["put off"]),
         stepped_back=words.group(standing["stepped back"]),
         questions=tuple(
@@ -198,6 +207,7 @@ def _of_store(connection: sa.Connection, store: Store, rules: Sequence[Rule], ev
         aside=tuple((str(ref), reason) for ref, reason in aside.first),
         rules=len(live),
         idle=_idle(connection, alias, live, everywhere.since),
+        kept=everywhere.kept,
         can_be_swept=VENDORS[store.settings.vendor].CAPABILITIES.can_list,
         sweep=last_sweep(connection, alias, _COMPLETE),
     )

@@ -157,7 +157,7 @@ def _held(note: StoreNote) -> Iterator[str]:
 def _idle(note: StoreNote) -> Iterator[str]:
     if not note.idle or not note.done:
         return
-    shown = [f"{each.rule} ({_idle_for(each, note.clock)})" for each in note.idle[:MOST_RULES]]
+    shown = [f"{each.rule} ({_idle_for(each, note)})" for each in note.idle[:MOST_RULES]]
     more = len(note.idle) - len(shown)
     yield f"Did nothing: {listed([*shown, *([f'{more} more'] if more else [])], 'and')}"
 
@@ -168,11 +168,13 @@ def _longest_idle(note: StoreNote) -> str:
         return ""
     first = note.idle[0]
     of = _number(note.rules, "rule", "rules")
-    return f" Of {of}, {first.rule} did nothing for the longest ({_idle_for(first, note.clock)})."
+    return f" Of {of}, {first.rule} did nothing for the longest ({_idle_for(first, note)})."
 
 
-def _idle_for(idle: Idle, clock: Clock) -> str:
-    return "nothing yet" if idle.last is None else f"last {clock.ago(idle.last)}"
+def _idle_for(idle: Idle, note: StoreNote) -> str:
+    if idle.last is None:  # what was done longer ago is not remembered
+        return f"nothing in the last {_number(note.kept.days, 'day', 'days')}"
+    return f"last {note.clock.ago(idle.last)}"
 
 
 def _sweep(note: StoreNote) -> Iterator[str]:

@@ -37,6 +37,7 @@ rules:
     stores: [web]
     while: {product.stock: 0}
     do: [{remove_from_category: {id: 101}}]
+    never_leave: {fewer_than: 1, in: {id: 101}}
   news:
     stores: [web]
     as_soon_as: {product.stock: {becomes: 7}}
@@ -59,7 +60,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    """A shop whose seven products are all in Featured, known to the engine, the day before."""
+    """A shop whose products are all in Featured, known to the engine, the day before."""
     async with World(tmp_path / "engine.db", RULES, only=(WEB,)) as world:
         for id_ in list(world.web.products):
             world.web.delete_product(id_)
@@ -67,6 +68,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         world.web.add_category("New", id_="102")
         for id_, name in NAMES.items():
             world.web.add_product(id=id_, name=name, quantity=3, category_ids=[101])
+        world.web.add_product(id=8, name="Coat", quantity=3, category_ids=[101])  # so that there is room for the others
         await world.settle()
         world.clock.time += DAY
         yield world
@@ -86,7 +88,9 @@ async def note(world: World, *, since: timedelta = DAY, zone: str = "UTC") -> St
     def read(connection: sa.Connection) -> StoreNote:
         in_force = world.lanes[WEB].rules.in_force(connection)
         assert in_force is not None
-        [found] = gather_note(connection, [of], {WEB: in_force.rules_for(WEB)}, since=now - since, now=now)
+        [found] = gather_note(
+            connection, [of], {WEB: in_force.rules_for(WEB)}, since=now - since, now=now, kept=30 * DAY
+        )
         return found
 
     return await world.database.read(read)
@@ -113,7 +117,7 @@ async def test_the_note_of_a_quiet_shop_is_three_lines(world: World) -> None:
     assert title.startswith("web, since ")
     assert nothing == (
         "Nothing was taken or returned, and nothing waits for you. "
-        "Of 3 rules, idle did nothing for the longest (nothing yet)."
+        "Of 3 rules, idle did nothing for the longest (nothing in the last 30 days)."
     )
     assert swept.startswith("Last sweep ")
     assert swept.endswith(": 1,200 products, 3 changed without a webhook.")
@@ -214,7 +218,8 @@ async def test_questions_are_told_with_the_commands_that_answer_them(world: Worl
 async def test_what_never_leave_keeps_waiting_is_told_with_the_category(world: World) -> None:
     await sell(world, 1, 2)
     waits = "would leave Featured with fewer than 4 products; waits until there are more"
-    kept = sa.update(actions).where(actions.c.product == "1").values(state="held back", reason=waits)
+    values = {"state": "held back", "reason": waits, "admitted_at": None}
+    kept = sa.update(actions).where(actions.c.product == "1").values(values)
     await write(world, lambda connection: connection.execute(kept))
     said = await text(world)
     at = said.index("Kept waiting by `never_leave`, until there is room: 1 product")
@@ -223,6 +228,45 @@ async def test_what_never_leave_keeps_waiting_is_told_with_the_category(world: W
     asked = sa.update(actions).where(actions.c.product == "1").values(question="aaaaaaaa-1")
     await write(world, lambda connection: connection.execute(asked))
     assert (await note(world)).kept_waiting.products == 0, "it is told with its question"
+
+
+async def kept_waiting(world: World, **values: object) -> int:
+    held = sa.update(actions).where(actions.c.product == "1").values(state="held back", **values)
+    await write(world, lambda connection: connection.execute(held))
+    return (await note(world)).kept_waiting.products
+
+
+@pytest.mark.parametrize(
+    ("state", "is_told"),
+    [
+        (QuestionState.YES, True),
+        (QuestionState.NO, False),
+        (QuestionState.EXPIRED, False),
+        (QuestionState.VOID, False),
+    ],
+)
+async def test_of_what_was_asked_about_only_a_yes_can_be_kept_waiting_by_never_leave(
+    world: World, state: QuestionState, *, is_told: bool
+) -> None:
+    await sell(world, 1)
+    asked = replace(question("aaaaaaaa-1", world.clock()), state=state, answered_at=world.clock())
+    await write(world, save_questions, asked=[asked])
+    assert await kept_waiting(world, admitted_at=None, question="aaaaaaaa-1") == is_told
+
+
+async def test_what_was_let_through_and_is_only_looked_at_once_more_is_not_kept_waiting(world: World) -> None:
+    await sell(world, 1)
+    assert await kept_waiting(world, admitted_at=None) == 1
+    assert await kept_waiting(world, admitted_at=world.clock()) == 0
+
+
+async def test_never_leave_keeps_nothing_waiting_of_a_paused_rule_or_of_one_without_it(world: World) -> None:
+    await sell(world, 1)
+    assert await kept_waiting(world, admitted_at=None) == 1
+    assert await kept_waiting(world, rule="idle") == 0
+    assert await kept_waiting(world, rule="sold-out") == 1
+    await write(world, pause_in_force, store=WEB, rule=SOLD_OUT, because="prices are wrong", now=world.clock())
+    assert (await note(world)).kept_waiting.products == 0
 
 
 async def test_a_product_that_flips_too_often_is_told_with_the_time_when_it_goes_on(world: World) -> None:
@@ -270,7 +314,7 @@ async def test_rules_that_did_nothing_and_hold_nothing_are_told_with_for_how_lon
     found = await note(world)
     assert [each.rule for each in found.idle] == [IDLE, NEWS]
     assert found.rules == 3  # one is paused
-    assert "Did nothing: idle (nothing yet) and news (last 12 days ago)" in lines_of_note(found)
+    assert "Did nothing: idle (nothing in the last 30 days) and news (last 12 days ago)" in lines_of_note(found)
 
 
 async def test_a_rule_that_holds_something_is_not_idle(world: World) -> None:
