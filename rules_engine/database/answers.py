@@ -12,7 +12,7 @@ from rules_engine.core.delivery import StoreAlias
 from rules_engine.core.errors import DatabaseError
 from rules_engine.core.holds import HoldState
 from rules_engine.core.order import Order, OrderKind
-from rules_engine.core.plan import PlannedAction
+from rules_engine.core.plan import PlannedAction, Step
 from rules_engine.core.question import Question, QuestionId, QuestionKind, QuestionState
 from rules_engine.core.rule import RuleCode
 from rules_engine.core.subject import ProductId, SubjectKind, SubjectRef, product
@@ -116,7 +116,9 @@ def answer(
     For a vanished rule, orders are given: to give back what it holds, or to keep it. Nobody works for a store that is
     not among `stores`: there a no keeps at once what is held. Raises `DatabaseError` when nothing is to be answered.
     """
-    refused = _why_not(question, now) or _why_stray(question, is_yes=is_yes, is_stray=question.store not in set(stores))
+    refused = _why_not(connection, question, now) or _why_stray(
+        question, is_yes=is_yes, is_stray=question.store not in set(stores)
+    )
     if refused:
         raise DatabaseError(refused)
     state = QuestionState.YES if is_yes else QuestionState.NO
@@ -134,7 +136,7 @@ def answer(
     return inside
 
 
-def _why_not(question: Question, now: datetime) -> str:
+def _why_not(connection: sa.Connection, question: Question, now: datetime) -> str:
     """Why a question takes no answer, or nothing."""
     at = f"{question.answered_at:%Y-%m-%d %H:%M} UTC" if question.answered_at else "before"
     match question.state:
@@ -154,10 +156,20 @@ def _why_not(question: Question, now: datetime) -> str:
             )
         case _:
             because = f" ({question.said})" if question.said else ""
-            again = ""
-            if question.state is QuestionState.NO and question.kind is QuestionKind.TAKE:
-                again = f" `rules-engine release-hold {question.rule}` lets the rule ask again."
+            again = _how_again(connection, question) if question.state is QuestionState.NO else ""
             return f"This question was answered with {question.state.value} at {at}{because}: that stands.{again}"
+
+
+def _how_again(connection: sa.Connection, question: Question) -> str:
+    """What to do for the rule to want again what was refused; nothing where it cannot, as with moments.
+
+    It names one product: without it, `release-hold` also lets the rule take what people put back, in every store.
+    """
+    in_it = sa.select(actions.c.seq).where(actions.c.question == question.id, actions.c.step == Step.TAKE.value)
+    if connection.execute(in_it.limit(1)).first() is None:
+        return ""
+    command = f"rules-engine release-hold {question.rule} SKU --store {question.store}"
+    return f" `{command}` lets the rule ask again for one product."
 
 
 def _why_stray(question: Question, *, is_yes: bool, is_stray: bool) -> str:

@@ -377,7 +377,8 @@ def test_a_no_says_how_it_is_asked_again(house: House, asking: Shop) -> None:
     house.run("questions", "no", asked["id"][:8], "--because", "not today")
     again = house.run("questions", "yes", asked["id"][:8])
     assert again.exit_code == 1
-    assert f"(not today): that stands. `rules-engine release-hold {RULE}` lets the rule ask again." in again.stderr
+    command = f"rules-engine release-hold {RULE} SKU --store web"
+    assert f"(not today): that stands. `{command}` lets the rule ask again for one product." in again.stderr
 
 
 def test_the_question_of_a_rule_that_is_gone_tells_what_became_of_each_product(house: House, asking: Shop) -> None:

@@ -12,7 +12,7 @@ from question_rows import KSA, NEW, NONE, NOW, OLD, WEB, ask, hold, looked_at
 from rules_engine.core.errors import DatabaseError
 from rules_engine.core.holds import HoldState
 from rules_engine.core.order import OrderKind
-from rules_engine.core.plan import ActionState
+from rules_engine.core.plan import ActionState, Step
 from rules_engine.core.question import Question, QuestionKind, QuestionState
 from rules_engine.core.subject import ProductId
 from rules_engine.database.answers import (
@@ -127,6 +127,20 @@ def test_only_an_open_question_takes_an_answer(connection: sa.Connection, state:
     with pytest.raises(DatabaseError):
         say(connection, question, is_yes=True)
     assert find_questions(connection, [question.id])[question.id].state is state
+
+
+def test_after_a_no_it_is_said_how_one_product_is_asked_about_again_but_not_of_moments(
+    connection: sa.Connection,
+) -> None:
+    question = ask(connection, products=("1",))
+    say(connection, question, is_yes=False)
+    answered = find_questions(connection, [question.id])[question.id]
+    command = f"`rules-engine release-hold {question.rule} SKU --store {question.store}` lets the rule ask again"
+    with pytest.raises(DatabaseError, match=f"that stands. {command} for one product"):
+        say(connection, answered, is_yes=True)
+    connection.execute(sa.update(actions).values(step=Step.MOMENT.value))
+    with pytest.raises(DatabaseError, match=r"that stands\.$"):
+        say(connection, answered, is_yes=True)
 
 
 def test_an_answer_comes_too_late_when_the_time_for_it_is_over(connection: sa.Connection) -> None:
