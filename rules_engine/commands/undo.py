@@ -20,13 +20,14 @@ from rules_engine.core.pause import as_paused
 from rules_engine.core.rule import Mode, RuleCode
 from rules_engine.core.store import StoresFile
 from rules_engine.database.pauses import open_pauses
+from rules_engine.database.retention import Retention
 from rules_engine.preview.naming import ProductName, Wording, slot_plain
 from rules_engine.preview.undo import ToUndo, Undoing, read_since, undoings
 from rules_engine.settings import Settings
 
 from .follow import LONG_ENOUGH, Wait, open_database
 from .ordering import Wanted, find_rule, give_and_follow, rules_in_force, tell
-from .output import AsJson, in_plain_words, say, say_json, say_table, short_time
+from .output import AsJson, complain, in_plain_words, say, say_json, say_table, short_time
 from .repair import LimitOption
 from .rules import asked_stores, count
 from .why import StoreOption
@@ -59,6 +60,12 @@ def undo(
         settings = Settings.from_environment()
         span = _span(since)
         file = open_stores(settings, os.environ)
+        remembered = Retention(records=timedelta(days=settings.retention_days)).actions
+        if span is not None and span > remembered:
+            complain(
+                f"What a moment did more than {remembered.days} days ago may be left out: "
+                "it is not remembered for longer."
+            )
         with open_database(settings) as database:
             look = partial(_look, settings=settings, file=file, asked=_Asked(rule, store, span), outside=outside)
             preview = database.read_now(look)

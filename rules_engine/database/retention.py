@@ -38,6 +38,11 @@ class Retention:
     records: timedelta = timedelta(days=30)
     ended_holds: timedelta = timedelta(days=400)
 
+    @property
+    def actions(self) -> timedelta:
+        """How long what was called stays known at least: limits, and how often a rule acts, look back to it."""
+        return max(self.records, LONGEST_PAUSE)
+
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
@@ -79,7 +84,7 @@ def prune(
         ),
         holds=_delete(connection, holds.c.id, holds.c.ended_at < now - retention.ended_holds),
         history=_prune_history(connection, now - retention.records),
-        actions=_delete(connection, actions.c.seq, _is_forgettable(now, retention.records)),
+        actions=_delete(connection, actions.c.seq, _is_forgettable(now, retention)),
         # Also what nobody could be told: its target's address may not be set for years.
         notices=_delete(connection, notices.c.id, notices.c.at < now - retention.records),
         questions=_delete(
@@ -108,14 +113,13 @@ _is_settled = questions.c.state.not_in([s.value for s in QuestionState if s.is_w
 )
 
 
-def _is_forgettable(now: datetime, records: timedelta) -> sa.ColumnElement[bool]:
+def _is_forgettable(now: datetime, retention: Retention) -> sa.ColumnElement[bool]:
     """Actions that ended, that nothing open needs any more, and that count nowhere.
 
     Limits, and how often a rule takes one product, look back to what was called. What a rule holds is explained by
     what it did for it, also a while after it let go; a question by what was in it, as long as it is there itself.
     """
-    before = now - records
-    counted = min(before, now - LONGEST_PAUSE)
+    before, counted = now - retention.records, now - retention.actions
     has_ended = actions.c.state.not_in([s.value for s in ActionState if s.is_open or s is ActionState.DEAD])
     is_held = sa.exists().where(
         holds.c.store == actions.c.store,

@@ -166,6 +166,14 @@ def test_undo_works_for_a_rule_that_is_paused_or_gone(house: House, web: Shop) -
 def test_undo_takes_what_was_done_within_a_span(house: House, web: Shop) -> None:
     assert len(house.run_json("undo", RULE, "--since", "90m")["undo"]) == 1
     assert house.run_json("undo", RULE, "--since", "2 hours")["undo"][0]["skipped"] is None
+    assert house.run("undo", RULE, "--since", "30 days").stderr == ""
+    further = house.run("undo", RULE, "--since", "60d")
+    assert further.stderr == (
+        "What a moment did more than 30 days ago may be left out: it is not remembered for longer.\n"
+    )
+    assert "1 thing would be undone" in further.stdout
+    house.environment["RETENTION_DAYS"] = "60"
+    assert house.run("undo", RULE, "--since", "60d").stderr == ""
     result = house.run("undo", RULE, "--since", "a while")
     assert result.exit_code == 2
     assert "write 2h, 90m, 3d or 2 hours" in result.stderr
