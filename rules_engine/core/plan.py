@@ -33,7 +33,8 @@ class ActionState(StrEnum):
     PENDING = "pending"
     """Decided, not attempted yet."""
     HELD = "held back"
-    """Decided, and kept from being sent: it waits for the answer to a question, or for a category to fill again."""
+    """Decided, and kept from being sent: it waits for the answer to a question, for a category to fill again, or, with
+    what came of its question, for its rule, which is paused."""
     SENT = "sent"
     """An attempt was written; its outcome is unknown until a read or the answer tells."""
     WAITING = "waiting"

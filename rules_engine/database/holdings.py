@@ -148,7 +148,10 @@ def kept_out(connection: sa.Connection, among: Among) -> list[Holding]:
 
 
 def held_back(connection: sa.Connection, store: StoreAlias, products: Iterable[str]) -> list[PlannedAction]:
-    """The actions of these products that wait for an answer, or for room, in the order in which they were planned."""
+    """The actions of these products that wait for an answer, for room in a category, or for a rule that is paused.
+
+    They come in the order in which they were planned.
+    """
     is_held = sa.and_(actions.c.state == ActionState.HELD.value, actions.c.store == store)
     found = [
         (row.seq, action_from_row(row))

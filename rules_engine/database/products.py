@@ -30,7 +30,8 @@ def fields_of(connection: sa.Connection, store: StoreAlias, products: Iterable[s
 
 def product_columns() -> Iterator[sa.ColumnElement[Any]]:
     """The columns that `fields_from_row` reads, of the product's snapshot."""
-    return (snapshots.c.fields[name].as_json().label(f"of_{name}") for name in _FIELDS)
+    yield snapshots.c.id.label("of_id")
+    yield from (snapshots.c.fields[name].as_json().label(f"of_{name}") for name in _FIELDS)
 
 
 def beside_product(table: sa.Table) -> sa.Join:
@@ -45,6 +46,8 @@ def beside_product(table: sa.Table) -> sa.Join:
 
 def fields_from_row(row: sa.Row[Any]) -> Fields:
     """The product's fields in a row that has `product_columns`; empty if it was never seen."""
+    if row.of_id is None:
+        return {}
     found: Mapping[str, Any] = {name: getattr(row, f"of_{name}") for name in _FIELDS}
     # An absent field and one that is null look alike here; only of a brand does null say something, beside its id.
     return {name: value for name, value in found.items() if value is not None or name in {"brand", "brand_id"}}
