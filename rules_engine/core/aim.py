@@ -27,6 +27,8 @@ STOPPED_FOR = timedelta(hours=1)
 
 _NOT_CALLED = frozenset({ActionState.PENDING, ActionState.HELD, ActionState.WAITING})
 _ONLY_DECIDED = frozenset({ActionState.PENDING, ActionState.HELD})
+MAY_NOT_ACT = "its rule may not act now, and nothing was taken"
+"""Why a hold ends that only wanted something, when its rule is paused, only watches, or is gone."""
 ONCE = frozenset({Step.MOMENT, Step.UNDO})
 """The steps that no hold stands behind: what they make is what people would have made."""
 
@@ -45,23 +47,23 @@ class Aim:
         return self.holder or self.debtor
 
 
-def wanted(slot: Slot, order: Mapping[RuleCode, int], live: frozenset[RuleCode] | None = None) -> Aim | None:
+def wanted(slot: Slot, order: Mapping[RuleCode, int], live: frozenset[RuleCode]) -> Aim | None:
     """The first holder's wish in rule order, else the baseline where it is owed, else nothing.
 
     A rule that may not act (`live` are those that may) and took nothing leaves the word to others. Of several that are
     owed something, what a person ordered comes first, then a rule that may act.
     """
-    claims = sorted((h for h in slot.holds if h.state.is_claim), key=lambda h: (_is_mute(h, live), _rank(h, order)))
+    claims = sorted((h for h in slot.holds if h.state.is_claim), key=lambda h: (is_mute(h, live), _rank(h, order)))
     if claims:
         return Aim(claims[0].wish, claims[0])
     debts = (h for h in slot.holds if h.state is HoldState.OWED)
-    owed = sorted(debts, key=lambda h: (not h.is_ordered, live is not None and h.rule not in live, _rank(h, order)))
+    owed = sorted(debts, key=lambda h: (not h.is_ordered, h.rule not in live, _rank(h, order)))
     return Aim(slot.baseline, None, owed[0]) if owed else None
 
 
-def _is_mute(hold: Hold, live: frozenset[RuleCode] | None) -> bool:
-    is_untaken = hold.state is HoldState.PENDING and hold.takes == 0
-    return is_untaken and live is not None and hold.rule not in live
+def is_mute(hold: Hold, live: frozenset[RuleCode]) -> bool:
+    """Whether a hold took nothing, and its rule may not act."""
+    return hold.state is HoldState.PENDING and hold.takes == 0 and hold.rule not in live
 
 
 def _rank(hold: Hold, order: Mapping[RuleCode, int]) -> tuple[int, str]:
@@ -83,15 +85,16 @@ def _aimed(case: SlotCase, bounds: Bounds) -> SlotCase:
     if goal is None:
         unwanted = case.action is not None and case.action.step not in ONCE
         return case.close(*_given_up_as(case.action), at=at) if unwanted else _retargeted(case)
-    if case.value is not UNSEEN and case.action is not None:
-        first = _overtaken_by(case.action, goal)
-        if not _serves(case.action, goal, bounds, is_certain=case.is_certain):
-            case = _called_off(case, case.action, at=at)
+    action = case.action
+    if case.value is not UNSEEN and action is not None:
+        first = _overtaken_by(action, goal)
+        if not _serves(action, goal, bounds, is_certain=case.is_certain):
+            case = _called_off(case, action, at=at)
         elif first is not None:
-            case = case.close(ActionState.CANCELLED, f"{first} comes first in rule order, and does it", at=at)
+            case = left_to(first, case, action, bounds)
     case = _mark_overruled(case, goal, at=at)
     if case.value is UNSEEN:
-        return case
+        return _kept_through_pause(case, goal, bounds)
     if case.value == goal.wish and case.is_certain:
         case = _mark_leading(case, goal, at=at)
         if case.action is not None and case.action.state in _NOT_CALLED:
@@ -99,15 +102,23 @@ def _aimed(case: SlotCase, bounds: Bounds) -> SlotCase:
         return case
     speaker = goal.speaker
     if speaker is None or not bounds.may_speak(speaker):
-        is_ordered = speaker is not None and speaker.is_ordered
-        if case.action is not None and bounds.outlasts_pause(case.action) and not is_ordered:
-            return replace(case, action=replace(case.action, state=ActionState.HELD))
+        kept = _kept_through_pause(case, goal, bounds)
+        if kept is not case:
+            return kept
         is_stopped = case.action is not None and case.action.state in _NOT_CALLED
         reason = STOPPED if bounds.is_stopped else "its rule may not act now"
         return case.close(ActionState.CANCELLED, reason, at=at) if is_stopped else case
     if case.action is not None:
         return _retargeted(case)
     return _start(case, goal, speaker, bounds)
+
+
+def _kept_through_pause(case: SlotCase, goal: Aim, bounds: Bounds) -> SlotCase:
+    """With an action that people were asked for held back while its rule is paused; else the same slot."""
+    is_ordered = goal.speaker is not None and goal.speaker.is_ordered
+    if case.action is None or is_ordered or not bounds.outlasts_pause(case.action):
+        return case
+    return replace(case, action=replace(case.action, state=ActionState.HELD))
 
 
 def _in_hours(case: SlotCase, bounds: Bounds) -> SlotCase:
@@ -163,6 +174,23 @@ def _overtaken_by(action: PlannedAction, goal: Aim) -> RuleCode | None:
         return None
     is_other = (goal.speaker.rule, goal.speaker.subject) != (action.rules[0], action.about)
     return goal.speaker.rule if is_other else None
+
+
+def left_to(other: RuleCode, case: SlotCase, action: PlannedAction, bounds: Bounds) -> SlotCase:
+    """Without its action, which another rule does instead of one that comes later, or that may not act.
+
+    A rule that may not act does not come to hold what another takes: it took nothing, and may yet be told not to.
+    """
+    at, rule = bounds.at, action.rules[0]
+    if rule in bounds.live:
+        return case.close(ActionState.CANCELLED, f"{other} comes first in rule order, and does it", at=at)
+    why = "its rule is paused" if rule in bounds.paused else "its rule may not act now"
+    case = case.close(ActionState.CANCELLED, f"{why}, and {other} does it", at=at)
+    if case.is_certain:
+        case = case.with_holds(lambda hold: settle_sent(hold, case.value, at=at) if hold.rule == rule else hold)
+    return case.with_holds(
+        lambda hold: moved(hold, HoldState.RELEASED, MAY_NOT_ACT, at=at) if is_mute(hold, bounds.live) else hold
+    )
 
 
 def _called_off(case: SlotCase, action: PlannedAction, *, at: datetime) -> SlotCase:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from .action import Aspect, SlotRef
-from .aim import ONCE, wanted
+from .aim import ONCE, is_mute, wanted
 from .bounds import Bounds, Who
 from .collect import Fallback, Wants
 from .holds import Hold, HoldState
@@ -86,8 +86,8 @@ def _is_held(slot_case: SlotCase | None, own: frozenset[Who], bounds: Bounds) ->
     """Whether a rule holds the slot, so that no moment is heard there."""
     if slot_case is None:
         return False
-    goal = wanted(replace(slot_case.slot, holds=_others(slot_case, own)), bounds.order)
-    return goal is not None and goal.holder is not None
+    goal = wanted(replace(slot_case.slot, holds=_others(slot_case, own)), bounds.order, bounds.live)
+    return goal is not None and goal.holder is not None and not is_mute(goal.holder, bounds.live)
 
 
 def _will_be_in(slot_case: SlotCase, own: frozenset[Who], bounds: Bounds, *, is_in: bool) -> bool:
@@ -100,7 +100,8 @@ def _will_be_in(slot_case: SlotCase, own: frozenset[Who], bounds: Bounds, *, is_
         return bool(moment.wish) if moment is not None and not is_own else is_in
     leader = goal.holder
     is_idle = leader.state is HoldState.PENDING and action is None
-    if is_idle and (leader.rule not in bounds.live or bounds.calm(leader.rule) is not None):
+    is_waiting = is_idle and (leader.rule not in bounds.live or bounds.calm(leader.rule) is not None)
+    if is_waiting or is_mute(leader, bounds.live):
         return slot_case.value is True  # it is not taken for now
     return bool(goal.wish)
 

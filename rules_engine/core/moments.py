@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from .action import ActionKey, SlotRef, SlotValue
-from .aim import STOPPED, action_key, call_for, deed, wanted, when_due
+from .aim import STOPPED, action_key, call_for, deed, is_mute, left_to, wanted, when_due
 from .bounds import Bounds
 from .condition import Truth
+from .holds import Hold, HoldState
 from .judge import Judged
 from .observe import SlotCase
 from .plan import ActionState, PlannedAction, Step
@@ -42,12 +43,16 @@ def make_moment(case: SlotCase, wanting: MomentWish, bounds: Bounds, *, known: f
     value = case.value
     if isinstance(value, Unseen):
         return case.note(rule, f"{case.called}: cannot tell what it is now, so nothing is called")
-    goal = wanted(case.slot, bounds.order)
-    if goal is not None:
+    goal = wanted(case.slot, bounds.order, bounds.live)
+    if goal is not None and not (goal.holder is not None and is_mute(goal.holder, bounds.live)):
         if goal.wish == wish or goal.holder is None:
             # What is held or owed already stays so afterwards: there is nothing to give back any more.
-            return case.rebased(wish).note(rule, f"{case.called}: held so already, and stays so")
+            return case.rebased(wish).note(rule, f"{case.called}: {_is_so_by(goal.holder)}")
         return case.note(rule, f"{case.called}: overruled by {goal.holder.rule}")
+    if case.action is not None and bounds.outlasts_pause(case.action):
+        if value == wish:
+            return case.note(rule, f"{case.called}: it is so already")
+        case = left_to(rule, case, case.action, bounds)
     if case.action is not None and case.action.wish == wish:
         return case
     if case.action is not None and case.action.created_at == at:
@@ -73,6 +78,11 @@ def make_moment(case: SlotCase, wanting: MomentWish, bounds: Bounds, *, known: f
         caused_by=bounds.caused_by,
     )
     return replace(case, action=action).note(rule, when_due(deed(kind, case.called, target), rule, bounds))
+
+
+def _is_so_by(holder: Hold | None) -> str:
+    is_untaken = holder is not None and holder.state is HoldState.PENDING and holder.takes == 0
+    return f"{holder.rule} is to make it so" if holder is not None and is_untaken else "held so already, and stays so"
 
 
 def lapse(case: SlotCase, judged: Sequence[Judged], bounds: Bounds) -> SlotCase:

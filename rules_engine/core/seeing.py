@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from .action import Aspect, SlotRef
+from .aim import MAY_NOT_ACT
 from .bounds import Bounds
 from .holds import Hold, HoldState, Slot
 from .observe import TOOK, SlotCase, moved, observe
@@ -104,13 +105,12 @@ def _without_the_undecided(scene: Scene, slot_case: SlotCase, bounds: Bounds) ->
     action = slot_case.action
     kept = (action.rules[0], action.about) if action is not None and bounds.outlasts_pause(action) else None
     failed = action is not None and action.state is ActionState.WAITING and slot_case.is_certain
-    reason = "its rule may not act now, and nothing was taken"
 
     def drop(hold: Hold) -> Hold:
         is_undone = hold.state is HoldState.PENDING or (hold.state is HoldState.SENT and failed)
         if hold.rule in scene.context.live or hold.takes > 0 or not is_undone or (hold.rule, hold.subject) == kept:
             return hold
-        return moved(hold, HoldState.RELEASED, reason, at=scene.at)
+        return moved(hold, HoldState.RELEASED, MAY_NOT_ACT, at=scene.at)
 
     return slot_case.with_holds(drop)
 

@@ -8,6 +8,7 @@ from core_builders import (
     BRANDS,
     EMPTIES,
     FEATURED,
+    LEAVES,
     SALE,
     SOLD_OUT,
     UNPUBLISHED,
@@ -25,12 +26,16 @@ from core_builders import (
 from core_fallback import FALLS_BACK, in_shop, planned, sold_out_in, work
 
 from rules_engine.core.action import Done
+from rules_engine.core.admission import held_back
+from rules_engine.core.condition import Test, Word
 from rules_engine.core.errors import PermanentError
 from rules_engine.core.plan import ActionState, Step
+from rules_engine.core.question import QuestionId
 from rules_engine.core.retry import MAX_ATTEMPTS
-from rules_engine.core.rule import Named
+from rules_engine.core.rule import Mode, Named, Rule
 from rules_engine.core.subject import SubjectKind
 
+HIDDEN = Test("product.published", Word.IS, False)
 MOMENT = falls_back(as_soon_as(SOLD_OUT, removes("Featured", "Sale")))
 
 
@@ -93,6 +98,30 @@ def test_nor_is_one_that_the_shop_never_shows() -> None:
         desk.calls(Done(), adding.key)
         desk.later(minutes=10).sees()
     assert planned(desk) == {(FEATURED, False)}
+
+
+# ------------------------------------------------------------------------------------ paused with a question
+
+
+def asked_and_paused(first: Rule, other: Rule) -> Bench:
+    """What the first rule is to do waits for the answer to a question; it was paused since, and the product hidden."""
+    desk = sold_out_in(first, other)
+    desk.memory.save(held_back(desk.case(), desk.action().key, "it asks", question=QuestionId("q")))
+    desk.rules = (replace(first, mode=Mode.PAUSED), other)
+    desk.later(seconds=1).sees(published=False)
+    return desk
+
+
+def test_a_moment_that_does_what_a_paused_rule_asked_for_gets_its_fallback() -> None:
+    desk = asked_and_paused(LEAVES, falls_back(as_soon_as(HIDDEN, removes("Featured"), order=1)))
+    assert planned(desk) == {(FEATURED, False), (UNSORTED, True)}
+    assert in_shop(work(desk)) == {UNSORTED}
+
+
+def test_a_category_that_a_paused_rule_asked_for_is_none_that_is_left() -> None:
+    other = falls_back(while_(HIDDEN, removes("Featured"), code="b", order=1))
+    desk = asked_and_paused(while_(SOLD_OUT, adds("Sale")), other)
+    assert planned(desk) == {(FEATURED, False), (UNSORTED, True), (SALE, True)}
 
 
 # ------------------------------------------------------------------------------------ rules about categories

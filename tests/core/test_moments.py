@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from core_builders import (
     FEATURED,
     LEAVES,
@@ -22,17 +23,20 @@ from core_builders import (
 )
 
 from rules_engine.core.action import ActionKind, Done
+from rules_engine.core.admission import held_back
 from rules_engine.core.condition import AnyOf, Change, Emptiness, Expression, Happens, Test, Transition, Word
 from rules_engine.core.delivery import EventType
 from rules_engine.core.errors import TemporaryError
 from rules_engine.core.holds import HoldState
 from rules_engine.core.plan import ActionState, Step
-from rules_engine.core.rule import Mode, Named, Under
+from rules_engine.core.question import QuestionId
+from rules_engine.core.rule import Mode, Named, Rule, RuleCode, Under
 
 UNBRANDED = as_soon_as(
     Transition("product.brand", Change.BECOMES, Emptiness.EMPTY), removes(Under(Named("Brands")), "Featured")
 )
 SELLS_OUT = as_soon_as(SOLD_OUT, removes("Featured"))
+HIDDEN = Test("product.published", Word.IS, False)
 CREATED = frozenset({EventType.PRODUCT_CREATED})
 
 
@@ -332,6 +336,44 @@ def test_a_hold_on_what_a_moment_makes_gives_back_what_the_moment_made() -> None
     desk.later(seconds=1).sees(stock=1)
     assert (desk.action().step, desk.action().kind) == (Step.GIVE_BACK, ActionKind.ADD_TO_CATEGORY)
     assert desk.hold(membership(SALE)).state is HoldState.OWED
+
+
+def asked_and_paused(*moments: Rule, removal: Rule = LEAVES) -> Bench:
+    """A rule was to take the product out of Featured, waits for the answer to a question, and was paused since."""
+    desk = Bench((removal, *moments))
+    desk.sees(stock=5)
+    desk.later(seconds=1).sees(stock=0)
+    desk.memory.save(held_back(desk.case(), desk.action().key, "it asks", question=QuestionId("q")))
+    desk.rules = (replace(removal, mode=Mode.PAUSED), *moments)
+    return desk
+
+
+@pytest.mark.parametrize("removal", [LEAVES, replace(SELLS_OUT, code=RuleCode("a"))])
+def test_a_moment_does_not_yield_to_a_paused_rule_that_took_nothing(removal: Rule) -> None:
+    moment = as_soon_as(HIDDEN, removes("Featured"), order=1)
+    desk = asked_and_paused(moment, removal=removal)
+    desk.later(seconds=1).sees(published=False)
+    assert (desk.action().rules, desk.action().step) == (("m",), Step.MOMENT)
+    desk.calls()
+    desk.later(seconds=1).sees(category_ids=[])
+    assert not desk.actions()
+    assert not desk.case().slots
+    assert "its rule is paused, and m does it" in {action.reason for action in desk.memory.actions.values()}
+
+
+def test_what_is_so_already_for_a_moment_stays_asked_for() -> None:
+    desk = asked_and_paused(as_soon_as(HIDDEN, adds("Featured"), order=1))
+    desk.later(seconds=1).sees(published=False)
+    assert "it is so already" in desk.says("m")
+    assert desk.action().state is ActionState.HELD
+
+
+def test_a_moment_of_what_another_rule_is_about_to_do_says_so() -> None:
+    desk = Bench((LEAVES, as_soon_as(SOLD_OUT, removes("Featured"), order=1)))
+    desk.sees(stock=5)
+    desk.later(seconds=1).sees(stock=0)
+    assert desk.action().rules[0] == "a"
+    assert "a is to make it so" in desk.says("m")
 
 
 def test_without_reads_a_moment_is_done_by_its_answer() -> None:

@@ -11,6 +11,7 @@ from core_builders import (
     LEAVES,
     SALE,
     SOLD_OUT,
+    Bench,
     holding,
     owing,
     removes,
@@ -19,10 +20,12 @@ from core_builders import (
 )
 
 from rules_engine.core.action import ActionKind
+from rules_engine.core.admission import held_back, let_through
 from rules_engine.core.condition import Test, Word
 from rules_engine.core.holds import HoldState
-from rules_engine.core.plan import Step
-from rules_engine.core.rule import Mode, Trigger
+from rules_engine.core.plan import ActionState, Step
+from rules_engine.core.question import QuestionId
+from rules_engine.core.rule import Mode, Rule, Trigger
 
 # ----------------------------------------------------------------------------- paused, watch, gone
 
@@ -95,6 +98,71 @@ def test_a_paused_rule_holds_on_what_another_rule_lets_go() -> None:
     desk.later(seconds=1).sees(stock=9)
     assert desk.hold(rule="b").state is HoldState.RELEASED
     assert not desk.actions()
+
+
+PAUSED = replace(LEAVES, mode=Mode.PAUSED)
+OTHER = while_(FEW, removes("Featured"), code="b", order=1)
+
+
+def asked(*rules: Rule) -> Bench:
+    """What the first rule is to take waits for the answer to a question."""
+    desk = sold_out(*rules)
+    desk.memory.save(held_back(desk.case(), desk.action().key, "it asks", question=QuestionId("q")))
+    return desk
+
+
+def test_a_paused_rule_that_asked_does_not_come_to_hold_what_another_takes() -> None:
+    desk = asked(LEAVES)
+    desk.rules = (PAUSED, OTHER)
+    desk.later(seconds=1).sees()
+    assert (desk.action().rules, desk.hold().state) == (("b",), HoldState.RELEASED)
+    desk.calls()
+    desk.later(seconds=1).sees(category_ids=[])
+    assert (desk.hold().state, desk.hold().takes) == (HoldState.RELEASED, 0)
+    desk.later(seconds=1).sees(stock=9)
+    assert desk.action().step is Step.GIVE_BACK  # nobody else holds it
+
+
+def test_once_it_runs_again_it_holds_on_what_the_other_took() -> None:
+    desk = asked(LEAVES)
+    desk.rules = (PAUSED, OTHER)
+    desk.later(seconds=1).sees()
+    desk.calls()
+    desk.later(seconds=1).sees(category_ids=[])
+    desk.rules = (LEAVES, OTHER)
+    desk.later(seconds=1).sees()
+    assert desk.hold().state is HoldState.HOLDING
+    assert not desk.actions()
+
+
+def test_what_another_rule_does_instead_of_a_paused_one_says_so() -> None:
+    desk = asked(LEAVES)
+    key = desk.action().key
+    desk.rules = (PAUSED, OTHER)
+    desk.later(seconds=1).sees()
+    assert desk.memory.actions[key].reason == "its rule is paused, and b does it"
+    desk = asked(OTHER)
+    key = desk.action().key
+    desk.rules = (LEAVES, OTHER)
+    desk.later(seconds=1).sees()
+    assert desk.memory.actions[key].reason == "a comes first in rule order, and does it"
+
+
+@pytest.mark.parametrize("is_seen", [True, False])
+def test_what_was_agreed_is_not_sent_while_its_rule_is_paused(is_seen: bool) -> None:
+    desk = asked(LEAVES)
+    key = desk.action().key
+    desk.memory.save(let_through(desk.case(), key, at=desk.at))
+    assert desk.to_send()
+    desk.rules = (PAUSED,)
+    if not is_seen:
+        del desk.fields["p1"]["category_ids"]  # what the shop shows says nothing of categories now
+    desk.later(seconds=1).sees()
+    assert desk.action().state is ActionState.HELD
+    assert not desk.to_send()
+    desk.rules = (LEAVES,)
+    desk.later(seconds=1).sees()
+    assert desk.action().key == key
 
 
 def test_a_watching_rule_says_so_and_decides_nothing() -> None:
