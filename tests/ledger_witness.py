@@ -38,10 +38,10 @@ class Witness:
     second category is published. `since` says when the first rule's condition began to hold at the earliest.
 
     `taken` and `returned` say when which product was taken, or given back, by the first rule, without anybody having
-    `agreed`; `lately` are those taken in the last run of the engine, with when their stretch began. `asked` are the
-    questions of that rule that were open before it, by id, and when it asked them. `moments` are the products that may
-    have a moment to come. `looked_at` is what the engine saw in this run; it `is_clean` if no call failed. There were
-    `most` products at a time.
+    `agreed`; `beyond` says when that was last done which counted without being limited. `lately` are those taken in
+    the last run of the engine, with when their stretch began. `asked` are the questions of that rule that were open
+    before it, by id, and when it asked them. `moments` are the products that may have a moment to come. `looked_at` is
+    what the engine saw in this run; it `is_clean` if no call failed. There were `most` products at a time.
     """
 
     file: RuleFile
@@ -62,6 +62,7 @@ class Witness:
     lately: dict[str, datetime] = field(default_factory=dict)
     asked: dict[str, datetime] = field(default_factory=dict)
     agreed: set[tuple[str, bool]] = field(default_factory=set)
+    beyond: dict[tuple[str, bool], datetime] = field(default_factory=dict)
     moments: set[str] = field(default_factory=set)
     looked_at: set[str] = field(default_factory=set)
     is_clean: bool = True
@@ -175,6 +176,7 @@ class Witness:
     def adopts(self, file: RuleFile) -> None:
         """The rules are edited."""
         if file.guard != self.file.guard:
+            self.beyond |= {(id_, True): at for at, id_ in self.taken} | {(id_, False): at for at, id_ in self.returned}
             self.taken.clear()
             self.returned.clear()
             self.since = dict.fromkeys(self.since, EVER)  # what was decided before goes on
@@ -306,9 +308,13 @@ class Witness:
         self.people[id_].add(LAST)
 
     def _is_agreed(self, id_: str, *, is_take: bool) -> bool:
-        """Whether a person said yes to it: once."""
-        is_it = (id_, is_take) in self.agreed
-        self.agreed.discard((id_, is_take))
+        """Whether a person said yes to it: once. What counts already needs no more room within the day."""
+        key = (id_, is_take)
+        span, _ = MOST.get(self.file.guard, (HOUR, 0))
+        is_it = key in self.agreed or (key in self.beyond and self.clock() - self.beyond[key] < span)
+        self.agreed.discard(key)
+        if is_it:
+            self.beyond[key] = self.clock()
         return is_it
 
     def _finds(self, id_: str, target: str, what: str) -> None:
