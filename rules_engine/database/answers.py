@@ -169,7 +169,7 @@ def _how_again(connection: sa.Connection, question: Question) -> str:
     if connection.execute(in_it.limit(1)).first() is None:
         return ""
     command = f"rules-engine release-hold {question.rule} SKU --store {question.store}"
-    return f" `{command}` lets the rule ask again for one product."
+    return f" `{command}` lets the rule take one product again, or ask about it."
 
 
 def _why_stray(question: Question, *, is_yes: bool, is_stray: bool) -> str:

@@ -378,7 +378,9 @@ def test_a_no_says_how_it_is_asked_again(house: House, asking: Shop) -> None:
     again = house.run("questions", "yes", asked["id"][:8])
     assert again.exit_code == 1
     command = f"rules-engine release-hold {RULE} SKU --store web"
-    assert f"(not today): that stands. `{command}` lets the rule ask again for one product." in again.stderr
+    assert (
+        f"(not today): that stands. `{command}` lets the rule take one product again, or ask about it." in again.stderr
+    )
 
 
 def test_the_question_of_a_rule_that_is_gone_tells_what_became_of_each_product(house: House, asking: Shop) -> None:

@@ -129,14 +129,16 @@ def test_only_an_open_question_takes_an_answer(connection: sa.Connection, state:
     assert find_questions(connection, [question.id])[question.id].state is state
 
 
-def test_after_a_no_it_is_said_how_one_product_is_asked_about_again_but_not_of_moments(
+def test_after_a_no_it_is_said_how_one_product_is_wanted_again_but_not_of_moments(
     connection: sa.Connection,
 ) -> None:
     question = ask(connection, products=("1",))
     say(connection, question, is_yes=False)
     answered = find_questions(connection, [question.id])[question.id]
-    command = f"`rules-engine release-hold {question.rule} SKU --store {question.store}` lets the rule ask again"
-    with pytest.raises(DatabaseError, match=f"that stands. {command} for one product"):
+    command = (
+        f"`rules-engine release-hold {question.rule} SKU --store {question.store}` lets the rule take one product again"
+    )
+    with pytest.raises(DatabaseError, match=f"that stands. {command}, or ask about it"):
         say(connection, answered, is_yes=True)
     connection.execute(sa.update(actions).values(step=Step.MOMENT.value))
     with pytest.raises(DatabaseError, match=r"that stands\.$"):
